@@ -1,0 +1,187 @@
+"""Point-neuron membranes: leaky integrate-and-fire, adaptive threshold, any linear system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from brian2 import amp, farad, ms, mV, pF, second, volt
+
+from bioplastic.description import _check
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExponentialCurrent:
+    """Synaptic current that jumps by the weight and decays: dI/dt = −I/tau.
+
+    name   receptor name, used by projections
+    tau    decay time constant, s
+    A spike that arrives in a step moves I in that step and v from the next step on.
+    """
+
+    name: str
+    tau: Any
+
+    def __post_init__(self) -> None:
+        _check.quantity(self, "tau", second, low=0, open_low=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaCurrent:
+    """Synaptic current with finite rise: I(s) = w (e/tau) s exp(−s/tau), s = time since arrival; peak = w.
+
+    name   receptor name
+    tau    time of the peak, s
+    Two linear states: dh/dt = −h/tau, dI/dt = (h − I)/tau with h += e·w at arrival.
+    """
+
+    name: str
+    tau: Any
+
+    def __post_init__(self) -> None:
+        _check.quantity(self, "tau", second, low=0, open_low=True)
+
+
+Receptor = ExponentialCurrent | AlphaCurrent
+
+
+def _membrane(neuron: Any) -> None:
+    _check.quantity(neuron, "tau_m", second, low=0, open_low=True)
+    _check.quantity(neuron, "c_m", farad, low=0, open_low=True)
+    for name in ("v_rest", "v_reset", "v_th"):
+        _check.quantity(neuron, name, volt)
+    _check.quantity(neuron, "t_ref", second, low=0)
+    _check.quantity(neuron, "i_offset", amp)
+    if not float(neuron.v_reset) < float(neuron.v_th):
+        raise _check.fail(neuron, "v_reset", neuron.v_reset, f"must be < v_th = {neuron.v_th}")
+    for receptor in neuron.receptors:
+        if not isinstance(receptor, Receptor):
+            raise _check.fail(
+                neuron, "receptors", type(receptor).__name__, "must hold receptor currents"
+            )
+    _check.unique(neuron, "receptors", (r.name for r in neuron.receptors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LIF:
+    """Leaky integrate-and-fire neuron.
+
+    tau_m dv/dt = −(v − v_rest) + (tau_m/c_m) (ΣI + i_offset);  spike when v > v_th (strictly),
+    then v ← v_reset, held for t_ref (threshold not tested, v not integrated, currents go on).
+
+    tau_m      membrane time constant, s          c_m      capacitance, F
+    v_rest     resting potential, V               v_reset  potential after a spike, V
+    v_th       threshold, V                       t_ref    refractory time, s
+    i_offset   constant current, A, scalar or one per neuron (N,)
+    receptors  synaptic currents, each with its own name
+    Order in a step: integrate → threshold → deliver arrivals → plasticity → reset (Brian2's).
+    Source: Rotter & Diesmann 1999 [rotter1999] for the exact solution of the linear part.
+    """
+
+    tau_m: Any = _check.default(10 * ms)
+    c_m: Any = _check.default(250 * pF)
+    v_rest: Any = _check.default(0 * mV)
+    v_reset: Any = _check.default(0 * mV)
+    v_th: Any = _check.default(20 * mV)
+    t_ref: Any = _check.default(2 * ms)
+    i_offset: Any = _check.default(0 * amp)
+    receptors: tuple[Receptor, ...] = ()
+
+    def __post_init__(self) -> None:
+        _membrane(self)
+
+    @property
+    def resistance(self) -> Any:
+        """Membrane resistance tau_m/c_m, ohm."""
+        return self.tau_m / self.c_m
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveLIF(LIF):
+    """LIF whose threshold rises by `theta_step` at each spike and decays with `tau_theta`.
+
+    Spike when v > v_th + theta;  dtheta/dt = −theta/tau_theta, theta += theta_step at a spike.
+    Intrinsic homeostasis when tau_theta is long (Diehl & Cook 2015 [diehl2015]).
+
+    tau_theta   decay time of the extra threshold, s
+    theta_step  rise per spike, V
+    """
+
+    tau_theta: Any = _check.default(100 * ms)
+    theta_step: Any = _check.default(1 * mV)
+
+    def __post_init__(self) -> None:
+        _membrane(self)
+        _check.quantity(self, "tau_theta", second, low=0, open_low=True)
+        _check.quantity(self, "theta_step", volt, low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearIF:
+    """Any linear subthreshold system with a linear threshold and affine resets.
+
+    dx/dt = A x + b;  spike when row·x > theta (strictly);  then x ← R x + r.
+
+    names            (n,) name of each state; projections target a state by its name
+    matrix (n, n)    A, 1/s                    offset (n,)  b, state units / s
+    row (n,)         threshold row             theta        threshold
+    reset (n, n)     R                         reset_offset (n,)  r
+    t_ref            refractory time during which the threshold is not tested, s
+    States are plain SI floats: the system may mix volts and amperes.
+    """
+
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    offset: np.ndarray
+    row: np.ndarray
+    theta: float
+    reset: np.ndarray
+    reset_offset: np.ndarray
+    t_ref: Any = _check.default(0 * ms)
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        _check.unique(self, "names", self.names)
+        shapes = {
+            "matrix": (n, n),
+            "offset": (n,),
+            "row": (n,),
+            "reset": (n, n),
+            "reset_offset": (n,),
+        }
+        for name, shape in shapes.items():
+            value = np.asarray(getattr(self, name), dtype=float)
+            if value.shape != shape:
+                raise _check.fail(self, name, f"shape {value.shape}", f"must have shape {shape}")
+            if not np.all(np.isfinite(value)):
+                raise _check.fail(self, name, value, "must be finite")
+            object.__setattr__(self, name, value)
+        _check.quantity(self, "theta", 1)
+        _check.quantity(self, "t_ref", second, low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EscapeRace:
+    """Output neuron of a race: exponential escape noise on a linear ramp, so that the race is a softmax.
+
+    Inside each gamma cycle a common drive ramps the potential, v(t) = u + slope·t − start, and the
+    neuron fires with hazard (slope) exp(v(t)), u in units of the escape width. Integrating the
+    hazard (time rescaling), the first spike falls where v(t) + G = 0 with G a standard Gumbel
+    number, drawn once per neuron and gamma cycle; hence P(v fires first) = softmax(u)_v.
+
+    start       nats below threshold at which the ramp starts when u = 0
+    slope       nats per second
+    A spike is emitted in the first step with v + G > 0 (strictly).
+    Source: Gerstner et al. 2014, Neuronal Dynamics ch. 9.1 (escape rate); Gumbel 1954 (argmax).
+    """
+
+    start: float = 24.0
+    slope: Any = _check.default(2000 / second)
+
+    def __post_init__(self) -> None:
+        _check.quantity(self, "start", 1, low=0)
+        _check.quantity(self, "slope", 1 / second, low=0, open_low=True)
+
+
+Neuron = LIF | AdaptiveLIF | LinearIF | EscapeRace

@@ -1,0 +1,118 @@
+"""What one experiment hands back: numbers, spikes, arrays, and what a report should show.
+
+Experiments return a `Result` and write nothing; `bioplastic.runs` writes the run folder and
+`bioplastic.report` the page. Nothing here imports brian2, torch or matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MplFigure
+
+    from bioplastic.learned import Learned
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeRecord:
+    """Spikes of one population on the grid dt, ordered by (step, id).
+
+    steps (E,) int64: step of each spike; its time is ``steps * dt``
+    ids (E,) int64: neuron index in the population, 0 <= id < size
+    size: number of neurons
+    dt: grid, seconds
+    labels (size,): what each address means, or None
+    """
+
+    population: str
+    steps: np.ndarray
+    ids: np.ndarray
+    size: int
+    dt: float
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def times(self) -> np.ndarray:
+        """Spike times in seconds, (E,) float64."""
+        return self.steps * self.dt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One figure of the report. ``draw(figure)`` fills an empty matplotlib figure of `size` inches."""
+
+    key: str
+    title: str
+    caption: str
+    draw: Callable[[MplFigure], None]
+    size: tuple[float, float] = (7.2, 3.2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of the report; cells are str, int or float; `best` marks the row that wins."""
+
+    key: str
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    best: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColouredText:
+    """A piece of the symbol stream, each symbol coloured by its surprise in bits.
+
+    glyphs (L,) one printable string a symbol; surprise (L,) float64 bits
+    """
+
+    key: str
+    title: str
+    caption: str
+    glyphs: Sequence[str]
+    surprise: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A paragraph of plain text: a verdict, a warning, a limit."""
+
+    key: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """An array with its unit, for result.h5 (unit '' = dimensionless)."""
+
+    values: np.ndarray
+    unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Everything that one run found.
+
+    metrics     flat name -> number, units in the name; becomes metrics.json
+    spikes      population name -> SpikeRecord; becomes result.h5 /spikes (SONATA layout)
+    arrays      name -> Quantity; becomes result.h5 /arrays
+    sections    Panel | Table | ColouredText | Note in the order of the report
+    network     rows of the network table (see description.Network.table), or None
+    learned     the learned network, becomes learned.h5, or None
+    headline    one sentence: the question and its measured answer
+    """
+
+    metrics: Mapping[str, float | int]
+    headline: str
+    sections: Sequence[Panel | Table | ColouredText | Note] = ()
+    spikes: Mapping[str, SpikeRecord] = field(default_factory=dict)
+    arrays: Mapping[str, Quantity] = field(default_factory=dict)
+    network: Table | None = None
+    learned: Learned | None = None
