@@ -1,0 +1,49 @@
+# make        install into .venv, run the main job, say where its report is
+# make test   install, then the default tests      make study   the long ones
+# make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TORCH  ?= torch==2.13.0
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
+PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
+
+.PHONY: run install test study lint docs clean
+
+run: install
+	$(BIN)/bioplastic run sequence-prediction
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install $(PINS) "$(TORCH)"
+	$(PIP) install $(PINS) -e ".[test,bench]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(STAMP)
+	$(PIP) install $(PINS) -e ".[docs]"
+	@touch $@
+
+test: install
+	$(BIN)/python -m pytest -n 2 -m "not study and not oracle"
+
+study: install
+	$(BIN)/python -m pytest -m study
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info docs/_build
