@@ -1,0 +1,102 @@
+"""A gated recurrent network trained online, one symbol after the other, by truncated BPTT."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bioplastic.errors import UsageError
+from bioplastic.learning.corpus import SymbolStream
+from bioplastic.learning.prequential import Unavailable
+
+_MAX_ALPHABET = 1024
+_ESTIMATE_AFTER = 5000
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineGRU:
+    """One-hot symbol → GRU → softmax; Adam; batch 1; a single pass.
+
+    The stream is cut into stretches of `truncation` symbols. All symbols of a stretch are predicted
+    and charged with the weights of before the stretch, each from the symbols before it; then one
+    Adam step is made on the mean surprise of the stretch. The hidden state runs on, the gradient
+    does not. The first symbol is predicted from a zero input.
+
+    hidden         units
+    learning_rate  of Adam, β = (0.9, 0.999); constant
+    truncation     symbols per stretch
+    seed           of the initial weights (uniform in ±1/√hidden, torch's default)
+    progress       called once with a line that estimates the time, or None
+    Runs on one thread of the CPU; equal seed and torch build give equal figures.
+    Raises UsageError for sizes below 1, Unavailable without torch or if V > 1024.
+    Source: Cho et al. 2014 [cho2014]; Kingma & Ba 2015 [kingma2015].
+    """
+
+    hidden: int = 512
+    learning_rate: float = 1e-3
+    truncation: int = 16
+    seed: int = 0
+    progress: Callable[[str], None] | None = field(default=None, compare=False)
+    name: str = "gru"
+
+    def __post_init__(self) -> None:
+        """Check the sizes."""
+        if self.hidden < 1 or self.truncation < 1 or not self.learning_rate > 0:
+            raise UsageError(
+                f"gru: hidden={self.hidden} and truncation={self.truncation} start at 1, "
+                f"learning_rate={self.learning_rate} must be positive"
+            )
+
+    def bits(self, stream: SymbolStream) -> np.ndarray:
+        """Return (L,) float64 bits."""
+        try:
+            import torch
+        except ImportError:
+            raise Unavailable("not installed: pip install torch") from None
+        if (size := stream.alphabet_size) > _MAX_ALPHABET:
+            raise Unavailable(f"one-hot input; this alphabet has {size} > {_MAX_ALPHABET} symbols")
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # batch 1 gains nothing from more, and sums would depend on them
+        try:
+            return self._pass(stream)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _pass(self, stream: SymbolStream) -> np.ndarray:
+        """Go through the stream once: predict a stretch, then learn it."""
+        import torch
+
+        size = stream.alphabet_size
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            recurrent = torch.nn.GRU(size, self.hidden)
+            output = torch.nn.Linear(self.hidden, size)
+        optimiser = torch.optim.Adam(
+            [*recurrent.parameters(), *output.parameters()], lr=self.learning_rate
+        )
+        x = torch.from_numpy(stream.symbols.astype(np.int64))
+        inputs = torch.zeros(self.truncation, 1, size)
+        state = torch.zeros(1, 1, self.hidden)
+        surprise = np.empty(len(x))
+        started = time.perf_counter()
+        told = False
+        for start in range(0, len(x), self.truncation):
+            wanted = x[start : start + self.truncation]
+            past = x[max(start - 1, 0) : start + len(wanted) - 1]
+            inputs.zero_()
+            rows = torch.arange(len(wanted) - len(past), len(wanted))
+            inputs[rows, 0, past] = 1.0
+            hidden, state = recurrent(inputs[: len(wanted)], state.detach())
+            nats = torch.nn.functional.cross_entropy(output(hidden[:, 0]), wanted, reduction="none")
+            surprise[start : start + len(wanted)] = nats.detach().double().numpy() / np.log(2.0)
+            optimiser.zero_grad()
+            nats.mean().backward()
+            optimiser.step()
+            if self.progress is not None and not told and start >= _ESTIMATE_AFTER:
+                told = True
+                seconds = (time.perf_counter() - started) * len(x) / start
+                self.progress(f"{self.name}: about {seconds:.0f} s for {len(x)} symbols")
+        return surprise
