@@ -37,7 +37,7 @@ _HOME = {
     "read_spikes": "bioplastic.result_file",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The errors that a person sees: one line naming the object, the value, the range, the nearest name."""
+"""The errors that a person sees: one line with object, value, range and nearest name."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def manifest(
         "seed": int(seed),
         "backend": backend,
         "quick": quick,
-        "started": started.astimezone(timezone.utc).isoformat(timespec="seconds"),
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "wall_seconds": {k: round(v, 3) for k, v in wall_seconds.items()},
         "versions": versions(),
         "git": git_state(),
@@ -170,7 +170,8 @@ def hardware() -> dict[str, Any]:
         "cores": len(affinity(0)) if affinity else os.cpu_count(),
         "memory_gib": _memory_gib(),
         "gpus": [
-            _field(p, "Model") for p in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+            _field(p, "Model")
+            for p in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
         ],
         "byte_order": sys.byteorder,
     }

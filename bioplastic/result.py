@@ -44,7 +44,7 @@ class SpikeRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One figure of the report. ``draw(figure)`` fills an empty matplotlib figure of `size` inches."""
+    """One figure of the report; ``draw(figure)`` fills an empty figure of `size` inches."""
 
     key: str
     title: str

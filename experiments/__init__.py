@@ -5,4 +5,6 @@ which paper, run time), a frozen `Config`, `QUICK`, `BACKENDS`, `describe` and `
 """
 
 if __name__ != "bioplastic.experiments":
-    raise ImportError("import bioplastic.experiments: the same class under two names breaks pickles")
+    raise ImportError(
+        "import bioplastic.experiments: the same class under two names breaks pickles"
+    )

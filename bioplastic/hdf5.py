@@ -1,0 +1,69 @@
+"""HDF5 files that are whole or an error.
+
+The HDF5 library does not survive a full disk: it raises in destructors and then crashes the
+process. So a new file is built in memory and written as plain bytes, and every way in which a file
+can be broken becomes one CorruptFile on reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bioplastic.errors import BioplasticError, CorruptFile
+
+if TYPE_CHECKING:
+    import h5py
+
+
+@contextmanager
+def new_file(path: Path | str, *, format: str, version: int) -> Iterator[h5py.File]:
+    """Yield an HDF5 file in memory; on leaving without an error it becomes the new file `path`.
+
+    format, version  what `open_file` will ask for; stored as attributes of the root
+
+    Raises OSError, and leaves no file, when `path` exists or the disk refuses.
+    """
+    import h5py
+
+    path = Path(path)
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        file.attrs["format"] = format
+        file.attrs["version"] = version
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    with path.open("xb") as target:
+        try:
+            target.write(image)
+            target.flush()
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def open_file(path: Path | str, *, format: str, version: int) -> Iterator[h5py.File]:
+    """Yield the HDF5 file at `path` for reading.
+
+    Raises CorruptFile when there is none, when it is truncated or damaged, when a name that the
+    caller asks for is missing, or when its format or version is another.
+    """
+    import h5py
+
+    if not Path(path).is_file():
+        raise CorruptFile(f"{path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            found, number = file.attrs.get("format"), file.attrs.get("version")
+            if found != format:
+                raise CorruptFile(f"{path}: format {found!r} is not {format!r}")
+            if number != version:
+                raise CorruptFile(f"{path}: version {number} is not {version}, the one known here")
+            yield file
+    except BioplasticError:
+        raise
+    except (OSError, LookupError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
