@@ -146,7 +146,7 @@ def _draw(panel: Panel) -> str:
 
     from bioplastic import plot
 
-    with mpl.rc_context({"svg.hashsalt": panel.key, **getattr(plot, "RC", {})}):
+    with mpl.rc_context({**plot.RC, "svg.hashsalt": panel.key}):
         figure = Figure(figsize=panel.size, layout="constrained")
         FigureCanvasAgg(figure)
         panel.draw(figure)

@@ -26,6 +26,11 @@ def hang(path, text):
     write(path, text)
 runs._write = hang
 """
+WAIT = """
+import time
+import bioplastic.runs as runs
+runs.check_free = lambda path: print("ready", flush=True) or time.sleep(600)
+"""
 # no file may grow beyond this size: the write fails with EFBIG, as it would with ENOSPC
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
 
@@ -135,8 +140,7 @@ def test_disk_that_refuses_leaves_nothing(process, tmp_path, size):
 
 
 def test_interrupt_of_a_process_gives_130(process):
-    hang = "import time, bioplastic.runs as r; r.check_free = lambda p: print(1, flush=True) or time.sleep(600)"
-    child = process("run", "toy-coin", before=hang)
+    child = process("run", "toy-coin", before=WAIT)
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)

@@ -6,7 +6,8 @@ Figure 0 of no paper. Runs in a millisecond.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from bioplastic.config import setting
 from bioplastic.errors import BioplasticError
 from bioplastic.provenance import stream
 from bioplastic.result import Note, Panel, Quantity, Result, SpikeRecord, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = {"tosses": 10}
 BACKENDS = ("reference", "cpu")
@@ -38,6 +42,10 @@ class Description:
         return Table(key="network", title="Network", caption="", columns=columns, rows=rows)
 
 
+def draw(heads: np.ndarray, figure: Figure) -> None:
+    figure.subplots().plot(heads)
+
+
 def describe(config: Config, *, seed: int) -> Description:
     return Description()
 
@@ -57,7 +65,7 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
     spikes = SpikeRecord(
         population="heads", steps=steps, ids=np.zeros_like(steps), size=1, dt=1e-3, labels=("H",)
     )
-    panel = Panel(key="tosses", title="Tosses", caption="", draw=lambda f: f.subplots().plot(heads))
+    panel = Panel(key="tosses", title="Tosses", caption="", draw=partial(draw, heads))
     return Result(
         metrics={"heads_fraction": heads.mean(), "unknown": np.nan, "tosses": config.tosses},
         headline=f"{heads.sum()} of {config.tosses} tosses fell on heads.",
