@@ -146,7 +146,8 @@ def _draw(panel: Panel) -> str:
 
     from bioplastic import plot
 
-    with mpl.rc_context({**plot.RC, "svg.hashsalt": panel.key}):
+    rc: Any = {**plot.RC, "svg.hashsalt": panel.key}
+    with mpl.rc_context(rc):
         figure = Figure(figsize=panel.size, layout="constrained")
         FigureCanvasAgg(figure)
         panel.draw(figure)
