@@ -28,6 +28,5 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.to not in export.TARGETS:
         raise UsageError(f"no target {arguments.to!r}{nearest(arguments.to, export.TARGETS)}")
     run = RunFolder.open(arguments.run)
-    out = arguments.out or run.path.with_name(f"{run.path.resolve().name}-{arguments.to}")
-    print(export.export(run.path, arguments.to, out))
+    print(export.export(run.path, arguments.to, arguments.out))
     return 0
