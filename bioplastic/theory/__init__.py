@@ -1,0 +1,1 @@
+"""Closed forms that every executor is measured against: membranes, STDP pair sums, two compartments."""
