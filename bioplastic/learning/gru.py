@@ -26,17 +26,23 @@ class OnlineGRU:
     does not. The first symbol is predicted from a zero input.
 
     hidden         units
-    learning_rate  of Adam, β = (0.9, 0.999); constant
+    learning_rate  η₀ of Adam, β = (0.9, 0.999); after t symbols η = η₀ / √(1 + t / decay)
+    decay          symbols after which the rate has fallen by √2
+    clip           largest Euclidean norm of the gradient of the mean surprise in nats
     truncation     symbols per stretch
     seed           of the initial weights (uniform in ±1/√hidden, torch's default)
     progress       called once with a line that estimates the time, or None
+    The default rate, decay and clip are the best of eleven settings tried on the first 20 000
+    symbols of kjv, so they favour this baseline a little.
     Runs on one thread of the CPU; equal seed and torch build give equal figures.
     Raises UsageError for sizes below 1, Unavailable without torch or if V > 1024.
     Source: Cho et al. 2014 [cho2014]; Kingma & Ba 2015 [kingma2015].
     """
 
     hidden: int = 512
-    learning_rate: float = 1e-3
+    learning_rate: float = 6e-3
+    decay: float = 10_000.0
+    clip: float = 0.5
     truncation: int = 16
     seed: int = 0
     progress: Callable[[str], None] | None = field(default=None, compare=False)
@@ -44,10 +50,14 @@ class OnlineGRU:
 
     def __post_init__(self) -> None:
         """Check the sizes."""
-        if self.hidden < 1 or self.truncation < 1 or not self.learning_rate > 0:
+        if self.hidden < 1 or self.truncation < 1:
             raise UsageError(
-                f"gru: hidden={self.hidden} and truncation={self.truncation} start at 1, "
-                f"learning_rate={self.learning_rate} must be positive"
+                f"gru: hidden={self.hidden} and truncation={self.truncation} start at 1"
+            )
+        if not (self.learning_rate > 0 and self.decay > 0 and self.clip > 0):
+            raise UsageError(
+                f"gru: learning_rate={self.learning_rate}, decay={self.decay} and "
+                f"clip={self.clip} must be positive"
             )
 
     def bits(self, stream: SymbolStream) -> np.ndarray:
@@ -74,9 +84,8 @@ class OnlineGRU:
             torch.manual_seed(self.seed)
             recurrent = torch.nn.GRU(size, self.hidden)
             output = torch.nn.Linear(self.hidden, size)
-        optimiser = torch.optim.Adam(
-            [*recurrent.parameters(), *output.parameters()], lr=self.learning_rate
-        )
+        parameters = [*recurrent.parameters(), *output.parameters()]
+        optimiser = torch.optim.Adam(parameters, lr=self.learning_rate)
         x = torch.from_numpy(stream.symbols.astype(np.int64))
         inputs = torch.zeros(self.truncation, 1, size)
         state = torch.zeros(1, 1, self.hidden)
@@ -94,6 +103,8 @@ class OnlineGRU:
             surprise[start : start + len(wanted)] = nats.detach().double().numpy() / np.log(2.0)
             optimiser.zero_grad()
             nats.mean().backward()
+            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
+            optimiser.param_groups[0]["lr"] = self.learning_rate / (1 + start / self.decay) ** 0.5
             optimiser.step()
             if self.progress is not None and not told and start >= _ESTIMATE_AFTER:
                 told = True

@@ -152,6 +152,7 @@ def test_gru_leaves_torch_as_it_was_and_obeys_its_seed():
         (lambda: PPMd(order=1), "ppmd order 1 is out of range 2 to 64"),
         (lambda: PPMd(memory=1), "ppmd memory 1 B is out of range"),
         (lambda: OnlineGRU(hidden=0), "hidden=0"),
+        (lambda: OnlineGRU(clip=0.0), "clip=0.0 must be positive"),
     ],
 )
 def test_parameters_out_of_range(make, message):
