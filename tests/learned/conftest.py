@@ -1,0 +1,104 @@
+"""A small network that holds one of everything a description can hold."""
+
+import numpy as np
+import pytest
+from brian2 import Hz, mV, nA, pA, second
+
+from bioplastic.description import (
+    LIF,
+    AdaptiveLIF,
+    AllToAll,
+    AlphaCurrent,
+    BranchGain,
+    Compartment,
+    Connectivity,
+    DendriticTree,
+    EscapeRace,
+    ExponentialCurrent,
+    FastState,
+    GateBranch,
+    GradedBranch,
+    GroupShunt,
+    HardWTA,
+    LinearIF,
+    Network,
+    PairSTDP,
+    PermanenceSTDP,
+    PlateauBranch,
+    Population,
+    PowerLaw,
+    Projection,
+    Recruitment,
+    Rhythm,
+    Source,
+    SpikeTrain,
+    SymbolSchedule,
+    SynapticScaling,
+    ThetaSTDP,
+)
+from bioplastic.learned import Learned
+
+
+def _populations():
+    drive, fast = ExponentialCurrent(name="drive", tau=0.002 * second), AlphaCurrent(
+        name="fast", tau=0.001 * second
+    )  # fmt: skip
+    gate, plateau = GateBranch(), PlateauBranch()
+    apical = Compartment(name="apical", v_plateau=12 * mV, receptors=(fast,))
+    linear = LinearIF(
+        names=("v", "u"), matrix=-np.eye(2), offset=np.zeros(2), row=np.array([1.0, 0.0]),
+        theta=1.5, reset=np.eye(2), reset_offset=np.array([0.0, -1e-300]),
+    )  # fmt: skip
+    return (
+        Population(name="cells", size=4, neuron=LIF(receptors=(drive, fast)),
+                   dendrites=DendriticTree(branches=(gate, plateau, apical)),
+                   inhibition=GroupShunt(), recruitment=Recruitment(), mature=1),
+        Population(name="adaptive", size=3, neuron=AdaptiveLIF(
+            i_offset=np.array([1.0, 0.1 + 0.2, -0.0]) * nA, receptors=(drive,)),
+            inhibition=HardWTA(k=2), labels=("a", "β", "c/d")),
+        Population(name="linear", size=1, neuron=linear),
+        Population(name="race", size=3, neuron=EscapeRace(), gain=BranchGain(),
+                   dendrites=DendriticTree(branches=(GradedBranch(name="order1"),))),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def network():
+    i, j = np.array([0, 1, 2, 3]), np.array([1, 0, 2, 1])
+    train = SpikeTrain(i=np.array([1, 0]), t=np.array([0.3, 0.1]) * second)
+    projections = (
+        Projection(name="grow", pre="cells", post="cells", target="distal",
+                   connectivity=Connectivity(i=i, j=j, weight=0 * pA, permanence=np.arange(4.0)),
+                   plasticity=PermanenceSTDP(w_mature=12.5 * pA)),
+        Projection(name="pair", pre="in", post="adaptive", target="drive",
+                   connectivity=Connectivity(i=i[:2], j=j[1::-1] * 2, weight=[3.0, 0.1] * pA),
+                   plasticity=PairSTDP(w_max=1 * nA, dependence=PowerLaw(mu=0.5)),
+                   scaling=SynapticScaling(total=5 * pA)),
+        Projection(name="values", pre="cells", post="race", target="order1",
+                   connectivity=AllToAll(n_pre=4, n_post=3, weight=0.0, delay=0.01 * second),
+                   plasticity=ThetaSTDP(fast=FastState())),
+        Projection(name="prime", pre="cells", post="cells", target="prime",
+                   connectivity=Connectivity(i=i, j=j, weight=1 * pA), plasticity=Recruitment()),
+    )  # fmt: skip
+    schedule = SymbolSchedule(symbols=np.array([0, 2, 1]), size=3)
+    return Network(
+        name="everything", projections=projections, rhythm=Rhythm(), populations=_populations(),
+        sources=(Source(name="in", size=2, train=train, labels=("x", "y")),),
+        notes={"rate": 3 * Hz, "schedule": schedule, "list": [1, 2.5, "z", None, True],
+               "odd/key.": {"": np.arange(6, dtype=">i2").reshape(2, 3)}, "pair": (1, 2)},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def learned(network):
+    arrays = {
+        "grow/permanence": np.array([0.5, 11.0, 20.0, 10.0]),
+        "pair/weight": np.array([1.0, 0.25]) * pA,
+        "values/weight": np.arange(-6, 6, dtype=np.int8).reshape(4, 3),
+        "prime/i": np.array([3]),
+        "prime/j": np.array([0]),
+        "cells/mature": np.array(3),
+        "race/gain": np.linspace(0, 1, 800, dtype=np.float32),
+        "cells/empty": np.empty((0, 2)),
+    }
+    return Learned(network, arrays, {"seed": 7, "versions": {"numpy": "2"}})
