@@ -70,6 +70,63 @@ class Connectivity:
                 raise _check.fail(owner, name, bad, f"must lie in 0..{size - 1}")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AllToAll:
+    """Every pre to every post as a rule, never listed: n_pre·n_post potential synapses.
+
+    For pools so large that only the few grown synapses can be stored. `explicit` lists them.
+
+    weight   scalar with unit          delay   scalar, s
+    only     indices of pre that take part, or None = all
+    """
+
+    n_pre: int
+    n_post: int
+    weight: Any
+    delay: Any
+    only: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _check.integer(self, "n_pre", low=1)
+        _check.integer(self, "n_post", low=1)
+        _check.quantity(self, "delay", second, low=0)
+        for name in ("weight", "delay"):
+            if np.shape(getattr(self, name)) != ():
+                raise _check.fail(self, name, "an array", "must be a scalar")
+        for index in self.only or ():
+            if not 0 <= index < self.n_pre:
+                raise _check.fail(self, "only", index, f"must lie in 0..{self.n_pre - 1}")
+
+    def __len__(self) -> int:
+        """Number of potential synapses."""
+        return len(self.sources()) * self.n_post
+
+    def sources(self) -> np.ndarray:
+        """Indices of pre that take part, ascending."""
+        return np.arange(self.n_pre) if self.only is None else np.unique(self.only)
+
+    @property
+    def permanence(self) -> None:
+        """Rules carry no permanences."""
+        return None
+
+    def check(self, owner: str, n_pre: int, n_post: int) -> None:
+        """Raise DescriptionError unless the sizes are those of the populations."""
+        if (self.n_pre, self.n_post) != (n_pre, n_post):
+            raise _check.fail(
+                owner,
+                "connectivity",
+                f"{self.n_pre} x {self.n_post}",
+                f"must be {n_pre} x {n_post}",
+            )
+
+    def explicit(self) -> Connectivity:
+        """The same synapses listed, pre-major."""
+        full = all_to_all(self.n_pre, self.n_post, weight=self.weight, delay=self.delay)
+        keep = np.isin(full.i, self.sources())
+        return Connectivity(i=full.i[keep], j=full.j[keep], weight=self.weight, delay=self.delay)
+
+
 def all_to_all(
     n_pre: int, n_post: int, *, weight: Any, delay: Any, itself: bool = True
 ) -> Connectivity:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bioplastic.description import _check
-from bioplastic.description.connectivity import Connectivity
+from bioplastic.description.connectivity import AllToAll, Connectivity
 from bioplastic.description.dendrite import Compartment, DendriticTree, GateBranch
 from bioplastic.description.inhibition import Inhibition
 from bioplastic.description.neuron import EscapeRace, LinearIF, Neuron
@@ -102,7 +102,7 @@ class Projection:
     """All synapses of one kind from one population to another.
 
     pre, post      population names        target   receptor, branch, or `branch.receptor` of post
-    connectivity   explicit synapses       plasticity  rule, or None (static)
+    connectivity   synapses                plasticity  rule, or None (static)
     scaling        synaptic scaling, or None
     A target "teacher" of an EscapeRace population makes the post neuron spike on arrival.
     """
@@ -111,7 +111,7 @@ class Projection:
     pre: str
     post: str
     target: str
-    connectivity: Connectivity
+    connectivity: Connectivity | AllToAll
     plasticity: PairSTDP | PermanenceSTDP | ThetaSTDP | Recruitment | None = None
     scaling: SynapticScaling | None = None
 

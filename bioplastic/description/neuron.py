@@ -46,6 +46,19 @@ class AlphaCurrent:
 Receptor = ExponentialCurrent | AlphaCurrent
 
 
+def peak_current(psp: Any, *, tau_m: Any, tau_syn: Any, c_m: Any) -> Any:
+    """Jump J of an exponential current whose potential peaks at `psp`, A.
+
+    J = psp / [R tau_s/(tau_s − tau_m) (q^(−tau_m/(tau_m−tau_s)) − q^(−tau_s/(tau_m−tau_s)))],
+    q = tau_m/tau_s, R = tau_m/c_m.
+
+    psp   V; tau_m, tau_syn  s, different from each other; c_m  F
+    """
+    q, gap = float(tau_m / tau_syn), float((tau_m - tau_syn) / tau_m)
+    fast, slow = q ** (-1 / gap), q ** (-(1 - gap) / gap)
+    return psp / (tau_m / c_m * float(tau_syn / (tau_syn - tau_m)) * (fast - slow))
+
+
 def _membrane(neuron: Any) -> None:
     _check.quantity(neuron, "tau_m", second, low=0, open_low=True)
     _check.quantity(neuron, "c_m", farad, low=0, open_low=True)

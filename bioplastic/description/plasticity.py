@@ -114,23 +114,64 @@ class Recruitment:
     """One-shot structural plasticity: a free ("young") neuron grows the synapses of the present context.
 
     The pool of a population matures in order of index: one neuron, the front, is excitable at a
-    time. Its drive is not gated; it spikes later than a matching neuron would and is shunted if one
-    did. When it spikes, its silent synapses from the parent and the symbol that spiked within
-    `window` before are potentiated at once to full weight, it is mature from then on and the front
-    moves by one. Without an eligible parent spike in the window it stays young.
+    time. Its silent synapses see every parent: the gate opens for any eligible parent, but the drive
+    that passes is weaker, so it spikes later than a matching neuron would and is shunted if one did.
+    When it spikes, the synapses of the latest pair (parent, symbol) that drove it are potentiated
+    at once to full weight, it is mature from then on and the front moves by one. A pair that
+    another neuron holds already is not grown again, and only mature neurons' axons transmit.
 
-    window              how far back presynaptic spikes count, s
+    young               drive onto the front neuron, as a fraction of a mature synapse's
     min_activations     a parent counts only from its n-th own spike on (0: at once)
     Source: permanence growth on the best candidate, Hawkins & Ahmad 2016 [hawkins2016]; excitable
     young neurons, Schmidt-Hieber et al. 2004 [schmidthieber2004].
     """
 
-    window: Any = _check.default(30 * ms)
+    young: float = 0.6
     min_activations: int = 0
 
     def __post_init__(self) -> None:
-        _check.quantity(self, "window", second, low=0, open_low=True)
+        _check.quantity(self, "young", 1, low=0, high=1, open_low=True)
         _check.integer(self, "min_activations", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FastState:
+    """Second, fast state f of a theta-STDP synapse: few levels, one-shot potentiation, competition.
+
+    At a teacher-driven post spike (encoding phase), for each eligible pre:
+        f ← min(f + step, top) on its synapse to the spiking neuron, top = len(initial),
+        f ← f − ceil((f − keep)/2) on its other synapses with f > keep (heterosynaptic depression).
+    A synapse adds E[f] to the plateau beside its slow weight; E is one table per branch, E[0] = 0,
+    E[f] = initial[f − 1] at the start, learned where it is used, on the latched f > 0:
+        encoding phase E[f] += rate,  retrieval phase E[f] −= rate/winners  (none at n < spare).
+    With the defaults f says whether this output ever followed this context (1) and whether it was
+    the last one that did (2); E learns, per branch, what each of the two is worth.
+
+    initial  (levels − 1,) nats      step   rise at potentiation
+    keep     states up to this are spared by competition
+    rate     nats per spike
+    Source: cascade of synaptic states, Fusi, Drew & Abbott 2005 [fusi2005]; heterosynaptic
+    depression, Royer & Paré 2003 [royer2003].
+    """
+
+    initial: tuple[float, ...] = (0.25, 0.5)
+    step: int = 2
+    keep: int = 1
+    rate: float = 0.0078
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "initial", tuple(self.initial))
+        if not 1 <= len(self.initial) <= 127:
+            raise _check.fail(self, "initial", self.initial, "needs 1 to 127 values")
+        _check.quantity(self, "initial", 1, low=-8, high=8)
+        _check.integer(self, "step", low=1, high=len(self.initial))
+        _check.integer(self, "keep", low=0, high=len(self.initial))
+        _check.quantity(self, "rate", 1, low=0, high=1)
+
+    @property
+    def levels(self) -> int:
+        """Number of states, 0 included."""
+        return len(self.initial) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,21 +180,26 @@ class ThetaSTDP:
 
     At a post spike, for every synapse whose branch plateau was raised by its own pre neuron and
     still lasts (the plateau is the eligibility trace):
-        encoding phase   Δw = +g·eta(n)             (teacher-driven post: potentiation)
-        retrieval phase  Δw = −g·eta(n)/winners     (freely winning post: depression)
-    eta(n) = max(eta_0/(1 + n)^power, eta_min), n = earlier activations of the pre neuron
-    (metaplasticity), g = gain of the branch. The expectation over races is Δw = g·eta·(target − p).
+        encoding phase   Δw = +eta(n)             (teacher-driven post: potentiation)
+        retrieval phase  Δw = −eta(n)/winners     (freely winning post: depression; none at n < spare)
+    eta(n) = max(eta_0/(1 + n)^power, eta_min), n = earlier arrivals at this synapse
+    (metaplasticity). The expectation over races is the delta rule Δw = eta·(target − p).
 
     eta_0, eta_min   step sizes in nats        power   decay exponent of eta
     w_max            |w| <= w_max, nats        winners expected free winners per cycle
-    Source: Hasselmo, Bodelón & Wyble 2002 [hasselmo2002]; delta rule: Nessler et al. 2013 [nessler2013].
+    spare            first activations that are spared depression
+    fast             second, fast state of the synapse, or None
+    Source: Hasselmo, Bodelón & Wyble 2002 [hasselmo2002]; delta rule: Nessler et al. 2013
+    [nessler2013].
     """
 
-    eta_0: float = 1.0
-    eta_min: float = 0.05
+    eta_0: float = 0.5
+    eta_min: float = 1 / 32
     power: float = 0.5
-    w_max: float = 127 / 32
+    w_max: float = 127 / 64
     winners: int = 4
+    spare: int = 1
+    fast: FastState | None = None
 
     def __post_init__(self) -> None:
         _check.quantity(self, "eta_0", 1, low=0, high=16)
@@ -161,24 +207,28 @@ class ThetaSTDP:
         _check.quantity(self, "power", 1, low=0, high=2)
         _check.quantity(self, "w_max", 1, low=0, open_low=True)
         _check.integer(self, "winners", low=1, high=64)
+        _check.integer(self, "spare", low=0)
 
     def eta(self, n: Any) -> np.ndarray:
-        """Step size in nats after n earlier activations, same shape as n."""
-        return np.maximum(
-            self.eta_0 / (1.0 + np.asarray(n, dtype=float)) ** self.power, self.eta_min
-        )
+        """Potentiation in nats after n earlier arrivals, same shape as n."""
+        step = self.eta_0 / (1.0 + np.asarray(n, dtype=float)) ** self.power
+        return np.maximum(step, self.eta_min)
+
+    def depression(self, n: Any) -> np.ndarray:
+        """Depression in nats of one free winner after n earlier arrivals (positive number)."""
+        return np.where(np.asarray(n) < self.spare, 0.0, self.eta(n) / self.winners)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BranchGain:
-    """Learned gain of each branch: one value per (branch, activations of pre, capped).
+    """Learned gain of each branch: one value per (branch, bin of earlier arrivals of pre).
 
     At a post spike, for every branch with a lasting plateau raised through weight w:
         encoding phase g += rate·w;   retrieval phase g −= rate·w/winners
     so that E[Δg] = rate Σ_v (target_v − p_v) w_v. g is shared by the population (a broadcast
-    dendritic excitability), bounded to [0, g_max].
+    dendritic excitability), bounded to [0, g_max]. Bins are n itself below 6, then 1.6 per octave.
 
-    rate    per nat                bins    values of n kept apart (n capped at bins − 1)
+    rate    per nat                bins    number of bins
     Source: branch-strength potentiation, Losonczy, Makara & Magee 2008 [losonczy2008].
     """
 
@@ -192,6 +242,12 @@ class BranchGain:
         _check.integer(self, "bins", low=1, high=256)
         _check.quantity(self, "g_max", 1, low=0, open_low=True)
         _check.quantity(self, "initial", 1, low=0, high=self.g_max)
+
+    def bin(self, n: Any) -> np.ndarray:
+        """Bin of n earlier arrivals, integer array of the same shape."""
+        n = np.asarray(n)
+        octaves = 6 + np.floor(1.6 * np.log2(np.maximum(n, 6) / 6)).astype(int)
+        return np.minimum(np.where(n < 6, n, octaves), self.bins - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
