@@ -71,6 +71,7 @@ class IntegerPopulation:
     v_th, v_reset  LSB above rest          refractory  steps
     theta_decay, theta_step   Q30 and LSB of the adaptive threshold; 0, 0 without one
     winners        k of HardWTA, 0 = no competition
+    cycle, starts  a competition starts where step mod cycle is in `starts`; 0: the run is one
     lsb, v_rest    volts: value of an LSB and of zero
     """
 
@@ -86,6 +87,8 @@ class IntegerPopulation:
     theta_decay: int = 0
     theta_step: int = 0
     winners: int = 0
+    cycle: int = 0
+    starts: tuple[int, ...] = ()
     lsb: float = 1.0
     v_rest: float = 0.0
     labels: tuple[str, ...] | None = None

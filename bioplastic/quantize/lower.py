@@ -39,7 +39,7 @@ def lower(
         sources.append(lowered_source)
         roundings.append(rounding)
     for population in network.populations:
-        lowered, found = lower_population(population, step, fraction)
+        lowered, found = lower_population(population, network.rhythm, step, fraction)
         populations.append(lowered)
         roundings += found
     for projection in network.projections:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from brian2 import amp, second, volt
 
@@ -10,8 +12,10 @@ from bioplastic.description import (
     AdaptiveLIF,
     AlphaCurrent,
     ExponentialCurrent,
+    HardWTA,
     PlateauBranch,
     Population,
+    Rhythm,
     Source,
 )
 from bioplastic.errors import UnsupportedModel
@@ -58,7 +62,7 @@ def lower_source(source: Source, dt: float) -> tuple[IntegerSource, Rounding]:
 
 
 def lower_population(
-    p: Population, dt: float, fraction: int
+    p: Population, rhythm: Rhythm | None, dt: float, fraction: int
 ) -> tuple[IntegerPopulation, list[Rounding]]:
     """Potentials relative to v_rest in LSB, propagators in Q30, times in steps."""
     neuron = p.neuron
@@ -82,12 +86,12 @@ def lower_population(
         offset=np.broadcast_to(fp.to_fixed(drive, fp.PROPAGATOR), (p.size,)).copy(),
         refractory=refractory,
         channels=tuple(_channels(p, dt, lsb)),
-        winners=p.inhibition.k if p.inhibition else 0,  # type: ignore[union-attr]
         lsb=lsb,
         v_rest=float(neuron.v_rest / volt),
         labels=p.labels,
         **levels,
         **_threshold(p, dt, lsb),
+        **_competition(p, rhythm, dt),
     )
     return lowered, roundings
 
@@ -103,6 +107,22 @@ def _threshold(p: Population, dt: float, lsb: float) -> dict[str, int]:
             f"{stuck * lsb:.2g} V above rest, over 5 % of theta_step; use a finer fraction"
         )
     return {"theta_decay": _q30(decay), "theta_step": int(np.rint(step))}
+
+
+def _competition(p: Population, rhythm: Rhythm | None, dt: float) -> dict[str, Any]:
+    if not isinstance(p.inhibition, HardWTA):
+        return {}
+    found: dict[str, Any] = {"winners": p.inhibition.k}
+    if p.inhibition.period is not None:
+        cycle = int(fp.grid_steps(float(p.inhibition.period), dt))
+        return found | {"cycle": max(cycle, 1), "starts": (0,)}
+    if rhythm is None:
+        return found
+    encoding = float(rhythm.encoding)
+    gamma = (float(rhythm.period) - encoding) / rhythm.gamma
+    starts = {0, *(int(fp.grid_steps(encoding + k * gamma, dt)) for k in range(rhythm.gamma))}
+    cycle = int(fp.grid_steps(float(rhythm.period), dt))
+    return found | {"cycle": cycle, "starts": tuple(sorted(starts))}
 
 
 def _channels(p: Population, dt: float, lsb: float) -> list[Channel]:

@@ -1,0 +1,1 @@
+"""Integer kernels: one folder for each kernel, `reference` is its specification."""

@@ -1,0 +1,1 @@
+"""Sparse networks of integer neurons: reference is the specification, cpu is the fast executor."""

@@ -1,0 +1,122 @@
+"""The sparse kernel for one CPU thread: numba, event-driven, equal to `reference` in every bit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bioplastic.kernels.sparse.cpu_step import Given, Output, Ring, advance
+from bioplastic.kernels.sparse.layout import groups, lay_populations
+from bioplastic.kernels.sparse.layout_synapses import lay_projections, lay_state, read_back
+from bioplastic.kernels.sparse.state import KernelState
+from bioplastic.quantize.integer_network import IntegerNetwork, PlateauChannel
+
+Found = dict[str, tuple[np.ndarray, np.ndarray]]  # name -> steps, ids, ordered by (step, id)
+COUNTERS = ("spikes", "synaptic_events", "weight_updates", "saturations", "neuron_updates")
+ROOM = 1 << 16
+
+
+def run_cpu(
+    network: IntegerNetwork, steps: int, state: KernelState
+) -> tuple[KernelState, Found, Found, dict[str, int]]:
+    """Run `steps` steps from `state`, which is left as it is.
+
+    Returns the new state, the spikes by population, the plateau onsets by "population.branch", and
+    the counters.
+    """
+    pops, channels = lay_populations(network)
+    synapses = lay_projections(network, state.arrays)
+    flat = lay_state(network, state, pops)
+    ring, given = _ring(network, state), _given(network)
+    neurons, slots = int(pops.first[-1]), len(flat.hold)
+    counters = np.zeros(len(COUNTERS), np.int64)
+    step, last = state.step, state.step + steps
+    pieces: list[tuple[np.ndarray, ...]] = []
+    while step < last:
+        out = _output(ROOM + neurons, ROOM + slots, counters)
+        step = advance(
+            flat, pops, channels, synapses, ring, given, out,
+            step, last, network.seed, network.max_delay,
+        )  # fmt: skip
+        n, m = out.count
+        pieces.append((out.step[:n], out.unit[:n], out.onset_step[:m], out.onset_slot[:m]))
+    arrays = read_back(network, state, flat, synapses) | _recent(network, ring, last)
+    spike_step, unit, onset_step, slot = (
+        np.concatenate([np.zeros(0, np.int64), *part])
+        for part in (zip(*pieces, strict=True) if pieces else ((), (), (), ()))
+    )
+    spikes = _by_range(_populations(network), spike_step, unit)
+    onsets = _by_range(_branches(network), onset_step, slot)
+    found = dict(zip(COUNTERS, counters.tolist(), strict=True))
+    found["neuron_updates_skipped"] = steps * neurons - found["neuron_updates"]
+    return KernelState(step=last, arrays=arrays), spikes, onsets, found
+
+
+def _output(spikes: int, onsets: int, counters: np.ndarray) -> Output:
+    return Output(
+        step=np.empty(spikes, np.int64),
+        unit=np.empty(spikes, np.int64),
+        onset_step=np.empty(onsets, np.int64),
+        onset_slot=np.empty(onsets, np.int64),
+        count=np.zeros(2, np.int64),
+        counters=counters,
+    )
+
+
+def _ring(network: IntegerNetwork, state: KernelState) -> Ring:
+    first = groups(network)[1]
+    slots = 1 << int(network.max_delay).bit_length()
+    ring = Ring(
+        units=np.zeros((slots, max(int(first[-1]), 1)), np.int64),
+        edge=np.zeros((slots, len(first)), np.int64),
+        step=np.full(slots, -1, np.int64),
+    )
+    units, steps = state.arrays["recent_unit"], state.arrays["recent_step"]
+    for step in np.unique(steps).tolist():
+        here = units[steps == step]
+        slot = step & (slots - 1)
+        ring.step[slot] = step
+        ring.units[slot, : len(here)] = here
+        ring.edge[slot] = np.searchsorted(here, first)
+    return ring
+
+
+def _recent(network: IntegerNetwork, ring: Ring, end: int) -> dict[str, np.ndarray]:
+    units, steps = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for slot in np.argsort(ring.step):
+        if ring.step[slot] >= max(end - network.max_delay, 0):
+            here = ring.units[slot, : ring.edge[slot, -1]]
+            units.append(here)
+            steps.append(np.full(len(here), ring.step[slot]))
+    return {"recent_unit": np.concatenate(units), "recent_step": np.concatenate(steps)}
+
+
+def _given(network: IntegerNetwork) -> Given:
+    first = groups(network)[1][: len(network.sources) + 1]
+    none = np.zeros(0, np.int64)
+    steps = np.concatenate([none, *(s.steps for s in network.sources)])
+    units = np.concatenate([none, *(s.ids + first[k] for k, s in enumerate(network.sources))])
+    order = np.lexsort((units, steps))
+    return Given(step=steps[order], unit=units[order], first=first)
+
+
+def _populations(network: IntegerNetwork) -> dict[str, tuple[int, int]]:
+    place, first = groups(network)
+    return {p.name: (int(first[place[p.name]]), p.size) for p in network.populations}
+
+
+def _branches(network: IntegerNetwork) -> dict[str, tuple[int, int]]:
+    found, base = {}, 0
+    for p in network.populations:
+        for c in p.channels:
+            if isinstance(c, PlateauChannel):
+                found[f"{p.name}.{c.name}"] = (base, p.size)
+            base += p.size
+    return found
+
+
+def _by_range(ranges: dict[str, tuple[int, int]], steps: np.ndarray, places: np.ndarray) -> Found:
+    found = {}
+    for name, (first, size) in ranges.items():
+        inside = (places >= first) & (places < first + size)
+        found[name] = (steps[inside], places[inside] - first)
+    return found
