@@ -1,7 +1,7 @@
 """Winner-take-all over spike latency: the earlier (stronger) input makes its neuron win.
 
-Each channel has one source and one excitatory neuron; an input spike suffices to fire it within two
-milliseconds. Either the competition is ideal (`hard_wta`) or one spiking inhibitory neuron counts
+Each channel has one source and one excitatory neuron; an input spike suffices to fire it within a
+millisecond. Either the competition is ideal (`hard_wta`) or one spiking inhibitory neuron counts
 excitatory spikes and silences the rest (`spiking_wta`), as in Bouhadjar et al. 2022.
 """
 
@@ -26,8 +26,9 @@ from bioplastic.description import (
 from bioplastic.description.connectivity import all_to_all, one_to_one
 from bioplastic.description.neuron import peak_current
 
-C_M, V_TH, TAU_M, TAU_DRIVE = 250 * pF, 20 * mV, 10 * ms, 2 * ms
-TAU_COUNT_M, TAU_COUNT, TAU_STOP = 5 * ms, 0.5 * ms, 4 * ms
+C_M, V_TH, TAU_M, TAU_DRIVE = 250 * pF, 20 * mV, 3 * ms, 1 * ms
+TAU_COUNT_M, TAU_COUNT, TAU_STOP = 8 * ms, 0.5 * ms, 5 * ms
+CENTRE = 0.3  # of a period: when the inputs come, so that a trial is over before the next
 
 
 def hard_wta(inputs: SpikeTrain, *, size: int, k: int, period: Any) -> Network:
@@ -47,7 +48,7 @@ def spiking_wta(inputs: SpikeTrain, *, size: int, k: int, period: Any, delay: An
     Neurons whose input comes before the inhibition slip through: more than k may spike.
     """
     count = peak_current(1.4 * V_TH / k, tau_m=TAU_COUNT_M, tau_syn=TAU_COUNT, c_m=C_M)
-    stop = peak_current(-4 * V_TH, tau_m=TAU_M, tau_syn=TAU_STOP, c_m=C_M)
+    stop = peak_current(-5 * V_TH, tau_m=TAU_M, tau_syn=TAU_STOP, c_m=C_M)
     inhibitory = LIF(
         tau_m=TAU_COUNT_M,
         c_m=C_M,
@@ -98,7 +99,7 @@ def _excitatory(size: int, period: Any, inhibition: HardWTA | None) -> Populatio
 
 
 def _drive(size: int) -> Projection:
-    weight = peak_current(1.5 * V_TH, tau_m=TAU_M, tau_syn=TAU_DRIVE, c_m=C_M)
+    weight = peak_current(2 * V_TH, tau_m=TAU_M, tau_syn=TAU_DRIVE, c_m=C_M)
     return Projection(
         name="drive",
         pre="inputs",
@@ -121,17 +122,13 @@ def latency_trials(
 ) -> tuple[SpikeTrain, np.ndarray]:
     """One spike per channel and trial; `k` channels drawn anew lead the others by `lead`.
 
-    Arrival: period/2 − lead·(strong) + jitter·N(0, 1), clipped to (1/16 … 15/16) period.
+    Time in the trial: 0.3 period − lead·(strong) + jitter·N(0, 1), clipped to 0.05 … 0.6 period.
     start    number of the first trial
     Returns the train and which channels were strong, (trials, k) int64.
     """
     strong = np.array([rng.permutation(size)[:k] for _ in range(trials)])
-    when = np.full((trials, size), 0.5) + float(jitter / period) * rng.standard_normal(
-        (trials, size)
-    )
-    np.put_along_axis(
-        when, strong, np.take_along_axis(when, strong, 1) - float(lead / period), axis=1
-    )
-    when = np.clip(when, 1 / 16, 15 / 16) + start + np.arange(trials)[:, None]
+    when = CENTRE + float(jitter / period) * rng.standard_normal((trials, size))
+    when[np.arange(trials)[:, None], strong] -= float(lead / period)
+    when = np.clip(when, 0.05, 0.6) + start + np.arange(trials)[:, None]
     ids = np.broadcast_to(np.arange(size), when.shape)
     return SpikeTrain(i=ids.ravel(), t=when.ravel() * period), strong

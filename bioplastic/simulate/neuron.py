@@ -55,9 +55,8 @@ def _linear(neuron: LinearIF, parts: Parts) -> None:
     for name in (*names, "one"):
         system.add(name, 1)
     for k, name in enumerate(names):
-        terms = [f"{neuron.matrix[k, m]!r}*{s}" for m, s in enumerate(names) if neuron.matrix[k, m]]
-        terms.append(repr(float(neuron.offset[k])))
-        parts.lines.append(f"d{name}/dt = ({' + '.join(terms)})/second : 1")
+        slope = f"{_combination(neuron.matrix[k], names)} + {float(neuron.offset[k])!r}"
+        parts.lines.append(f"d{name}/dt = ({slope})/second : 1")
         for m, source in enumerate(names):
             if neuron.matrix[k, m] or k == m:
                 system.drive(name, source, float(neuron.matrix[k, m]))
@@ -68,7 +67,7 @@ def _linear(neuron: LinearIF, parts: Parts) -> None:
     parts.constants |= {"one": 1.0, "threshold_value": neuron.theta}
     parts.threshold = f"{_combination(neuron.row, names)} > threshold_value"
     parts.reset += [
-        f"_reset_{name} = {_combination(neuron.reset[k], names)} + {neuron.reset_offset[k]!r}"
+        f"_reset_{name} = {_combination(neuron.reset[k], names)} + {float(neuron.reset_offset[k])!r}"
         for k, name in enumerate(names)
     ]
     parts.reset += [f"{name} = _reset_{name}" for name in names]

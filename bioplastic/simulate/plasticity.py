@@ -116,7 +116,8 @@ def _permanence(rule: PermanenceSTDP, projection: Projection, post: Parts, unit:
     gain = "step_plus*x_arrived*exp(-(t_in_timesteps - n_x_arrived)*rate_plus)"
     constants: dict[str, Any] = {}
     if rule.homeostasis is not None:
-        branch = post.population.dendrites and post.population.dendrites[projection.target]
+        tree = post.population.dendrites
+        branch = next((b for b in tree.branches if b.name == projection.target), None) if tree else None
         if not isinstance(branch, PlateauBranch):
             raise DescriptionError(
                 f"{projection.name}.plasticity.homeostasis: needs a PlateauBranch as target, "
