@@ -125,14 +125,22 @@ def _inhibitory(p: Parameters) -> Population:
 
 
 def _recurrent(p: Parameters, rng: np.random.Generator) -> Projection:
+    """Plastic synapses.
+
+    The paper reads the pre trace when the post spike reaches the synapse, at t_i + d; the rule
+    reads it at t_i. No pre spike can come between (dt_min > d), so exp(−d/tau_plus) is the
+    difference, and lambda_plus carries it.
+    """
     size = len(p.symbols) * p.neurons
     drawn = fixed_indegree(
         rng, size, size, round(p.connectivity * size), weight=0 * pA, delay=p.delay_recurrent
     )
     lambda_plus, lambda_h, lambda_minus = p.rates
+    late = float(np.exp(-p.delay_recurrent / p.tau_plus))
     rule = PermanenceSTDP(
         w_mature=p.w_mature,
-        lambda_plus=lambda_plus,
+        lambda_plus=lambda_plus * late,
+        tau_plus=p.tau_plus,
         lambda_minus=lambda_minus,
         dt_max=2 * p.delta_t,
         p_max=p.p_max,

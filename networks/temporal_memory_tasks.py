@@ -78,6 +78,7 @@ class Parameters:
     psp_inhibition: Any = field(default_factory=lambda: -40 * mV)
     delay_recurrent: Any = field(default_factory=lambda: 2 * ms)
     delay: Any = field(default_factory=lambda: 0.1 * ms)
+    tau_plus: Any = field(default_factory=lambda: 20 * ms)
     p_max: float = 20.0
     theta_p: float = 10.0
     p_init: float = 8.0
