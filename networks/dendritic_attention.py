@@ -1,9 +1,9 @@
 """Dendritic attention: a spiking network that predicts the next symbol, one theta cycle a symbol.
 
-*Query*: the symbol of this cycle, and which keys spiked in the last one (axonal delay of one cycle).
-*Keys*: pools of context neurons, one pool per context order. A key is primed by its parent, the key of
-the next shorter context one cycle before, and driven by the symbol; both together make it spike, so an
-order-k key stands for the last k symbols. No match: the pool's young neuron is recruited.
+*Query*: the symbol of this cycle, and which keys spiked in the last one (delay of one cycle).
+*Keys*: pools of context neurons, one pool per context order. A key is primed by its parent, the key
+of the next shorter context one cycle before, and driven by the symbol; both together make it spike,
+so an order-k key stands for the last k symbols. No match: the pool's young neuron is recruited.
 *Values*: plastic synapses of each key onto the output neurons, one dendritic branch per order.
 *Softmax*: in every gamma cycle the outputs race with escape noise; hard inhibition lets one win.
 *Learning*: theta-phase STDP. Free winners (retrieval) depress, the teacher (encoding) potentiates.
@@ -70,7 +70,7 @@ class Parameters:
     rhythm: Rhythm = field(default_factory=Rhythm)
     race: EscapeRace = field(default_factory=EscapeRace)
     stdp: ThetaSTDP = field(default_factory=lambda: ThetaSTDP(fast=FastState()))
-    gain: BranchGain = field(default_factory=lambda: BranchGain(initial=0.6, rate=0.0))
+    gain: BranchGain = field(default_factory=BranchGain)
     recruitment: Recruitment = field(default_factory=Recruitment)
     teacher_delay: Any = field(default_factory=lambda: 1 * ms)
     drive_delay: Any = field(default_factory=lambda: 5 * ms)

@@ -1,7 +1,7 @@
-"""Connectivity: rules become explicit arrays (i, j, weight, delay) drawn from a numpy Generator.
+"""Connectivity: rules become explicit arrays (i, j, weight, delay) drawn by a Generator.
 
-i is the index of pre, j of post (Brian2's order). Nothing here is drawn inside a simulator, so every
-executor gets the same synapses.
+i is the index of pre, j of post (Brian2's order). Nothing here is drawn inside a simulator, so
+every executor gets the same synapses.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from bioplastic.description.neuron import Receptor
 
 @dataclass(frozen=True, kw_only=True)
 class PlateauBranch:
-    """Branch seen by the soma as a current; enough coincident synapses turn it into a plateau (dAP).
+    """Branch seen by the soma as a current; coincident synapses turn it into a plateau (dAP).
 
     I(t) = Σ w (e/tau) s exp(−s/tau) (alpha current). When I > threshold (strictly) I is clamped to
     `plateau_current` for `duration`, then I and its rise state are set to 0. Arrivals during the
-    plateau are lost. A somatic spike ends the plateau and holds I at 0 while the soma is refractory.
+    plateau are lost. A somatic spike ends it and holds I at 0 while the soma is refractory.
     Each onset raises the plateau trace z by 1; dz/dt = −z/tau_trace (used by homeostasis).
 
     tau              time of the alpha peak, s         threshold   plateau threshold, A
@@ -79,7 +79,7 @@ class Compartment:
 
 @dataclass(frozen=True, kw_only=True)
 class GateBranch:
-    """Branch that opens a coincidence window: a connected arrival unblocks its NMDA synapses for `window`.
+    """Branch that opens a coincidence window: an arrival unblocks NMDA synapses for `window`.
 
     Arrivals at time t_a through a mature synapse set open_until = t_a + window. A spike arriving at
     the gated receptor `drive` is passed on to the soma only while t < open_until (NMDA synapses are
@@ -87,7 +87,8 @@ class GateBranch:
 
     window   length of the primed state, s
     drive    name of the soma's receptor that the gate controls
-    Source: Schiller et al. 2000 [schiller2000]; Bouhadjar et al. 2022 [bouhadjar2022] (plateau as prediction).
+    Source: Schiller et al. 2000 [schiller2000]; plateau as prediction: Bouhadjar et al. 2022
+    [bouhadjar2022].
     """
 
     name: str = "prime"
@@ -103,7 +104,7 @@ class GradedBranch:
     """Branch whose plateau is as high as its synapse is strong, and is held for `duration`.
 
     An arrival at t_a through a synapse of weight w sets the branch to g·w until t_a + duration,
-    where g is the gain of the branch; a later arrival replaces the plateau. The soma sees Σ_b g_b w_b.
+    where g is the gain of the branch; a later arrival replaces it. The soma sees Σ_b g_b w_b.
 
     duration   how long a plateau lasts, s
     Source: Major et al. 2008 [major2008] (graded NMDA plateaus).

@@ -146,7 +146,7 @@ class Network:
 
     def validate(self) -> None:
         """Check every name and index; called at construction."""
-        groups = [*self.sources, *self.populations]
+        groups = self.groups()
         _check.unique(self.name, "populations", (g.name for g in groups))
         _check.unique(self.name, "projections", (p.name for p in self.projections))
         for population in self.populations:
@@ -179,12 +179,16 @@ class Network:
                     projection.name, "plasticity", "ThetaSTDP", "needs a Network.rhythm"
                 )
 
+    def groups(self) -> list[Source | Population]:
+        """Sources, then populations."""
+        return [*self.sources, *self.populations]
+
     def __getitem__(self, name: str) -> Source | Population:
         """The population or source of that name."""
-        for group in (*self.sources, *self.populations):
+        for group in self.groups():
             if group.name == name:
                 return group
-        names = [g.name for g in (*self.sources, *self.populations)]
+        names = [g.name for g in self.groups()]
         raise DescriptionError(f"{self.name}: no population {name!r}{nearest(name, names)}")
 
     def projection(self, name: str) -> Projection:
@@ -193,7 +197,8 @@ class Network:
             if projection.name == name:
                 return projection
         raise DescriptionError(
-            f"{self.name}: no projection {name!r}{nearest(name, [p.name for p in self.projections])}"
+            f"{self.name}: no projection {name!r}"
+            + nearest(name, [p.name for p in self.projections])
         )
 
     def table(self) -> Table:

@@ -29,7 +29,7 @@ class ExponentialCurrent:
 
 @dataclass(frozen=True, kw_only=True)
 class AlphaCurrent:
-    """Synaptic current with finite rise: I(s) = w (e/tau) s exp(−s/tau), s = time since arrival; peak = w.
+    """Synaptic current with finite rise: I(s) = w (e/tau) s exp(−s/tau), s since arrival; peak w.
 
     name   receptor name
     tau    time of the peak, s
@@ -176,7 +176,7 @@ class LinearIF:
 
 @dataclass(frozen=True, kw_only=True)
 class EscapeRace:
-    """Output neuron of a race: exponential escape noise on a linear ramp, so that the race is a softmax.
+    """Output neuron of a race: exponential escape noise on a ramp, so the race is a softmax.
 
     Inside each gamma cycle a common drive ramps the potential, v(t) = u + slope·t − start, and the
     neuron fires with hazard (slope) exp(v(t)), u in units of the escape width. Integrating the

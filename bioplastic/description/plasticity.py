@@ -1,4 +1,4 @@
-"""Plasticity rules on traces: pair STDP, permanences, theta-phase STDP, recruitment, homeostasis."""
+"""Plasticity on traces: pair STDP, permanences, theta-phase STDP, recruitment, homeostasis."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PairSTDP:
 
 @dataclass(frozen=True, kw_only=True)
 class PlateauHomeostasis:
-    """Keeps each neuron's plateau rate at a target: ΔP = p_max·rate (target − z) at every paired post spike.
+    """Keeps the plateau rate at a target: ΔP = p_max·rate (target − z) at paired post spikes.
 
     rate     lambda_h, per paired post spike         target   wanted value of the plateau trace z
     Source: Bouhadjar et al. 2022 [bouhadjar2022], eq. 13.
@@ -111,11 +111,11 @@ class PermanenceSTDP:
 
 @dataclass(frozen=True, kw_only=True)
 class Recruitment:
-    """One-shot structural plasticity: a free ("young") neuron grows the synapses of the present context.
+    """One-shot structural plasticity: a young neuron grows the synapses of the present context.
 
     The pool of a population matures in order of index: one neuron, the front, is excitable at a
-    time. Its silent synapses see every parent: the gate opens for any eligible parent, but the drive
-    that passes is weaker, so it spikes later than a matching neuron would and is shunted if one did.
+    time. Its silent synapses see every parent: the gate opens for any eligible parent, but the
+    drive that passes is weaker, so it spikes later than a matching neuron would and is shunted if one did.
     When it spikes, the synapses of the latest pair (parent, symbol) that drove it are potentiated
     at once to full weight, it is mature from then on and the front moves by one. A pair that
     another neuron holds already is not grown again, and only mature neurons' axons transmit.
@@ -141,8 +141,9 @@ class FastState:
     At a teacher-driven post spike (encoding phase), for each eligible pre:
         f ← min(f + step, top) on its synapse to the spiking neuron, top = len(initial),
         f ← f − ceil((f − keep)/2) on its other synapses with f > keep (heterosynaptic depression).
-    A synapse adds E[f] to the plateau beside its slow weight; E is one table per branch, E[0] = 0,
-    E[f] = initial[f − 1] at the start, learned where it is used, on the latched f > 0:
+    f = 0 is a silent synapse: it transmits nothing, and free winners do not depress it; its first
+    pairing with the teacher unsilences it. A synapse with f > 0 adds E[f] to the plateau beside its
+    slow weight; E is one table per branch, E[f] = initial[f − 1] at the start, learned where used:
         encoding phase E[f] += rate,  retrieval phase E[f] −= rate/winners  (none at n < spare).
     With the defaults f says whether this output ever followed this context (1) and whether it was
     the last one that did (2); E learns, per branch, what each of the two is worth.
@@ -181,7 +182,8 @@ class ThetaSTDP:
     At a post spike, for every synapse whose branch plateau was raised by its own pre neuron and
     still lasts (the plateau is the eligibility trace):
         encoding phase   Δw = +eta(n)             (teacher-driven post: potentiation)
-        retrieval phase  Δw = −eta(n)/winners     (freely winning post: depression; none at n < spare)
+        retrieval phase  Δw = −eta(n)/winners     (freely winning post: depression; none at
+                                                   n < spare, none on silent synapses)
     eta(n) = max(eta_0/(1 + n)^power, eta_min), n = earlier arrivals at this synapse
     (metaplasticity). The expectation over races is the delta rule Δw = eta·(target − p).
 
@@ -225,17 +227,18 @@ class BranchGain:
 
     At a post spike, for every branch with a lasting plateau raised through weight w:
         encoding phase g += rate·w;   retrieval phase g −= rate·w/winners
-    so that E[Δg] = rate Σ_v (target_v − p_v) w_v. g is shared by the population (a broadcast
-    dendritic excitability), bounded to [0, g_max]. Bins are n itself below 6, then 1.6 per octave.
+    so that E[Δg] = rate Σ_v (target_v − p_v) w_v; nothing at n < spare of the STDP. g is shared by
+    the population (a broadcast dendritic excitability), bounded to [0, g_max]. With several bins,
+    bin = n below 6, then 1.6 bins per octave.
 
-    rate    per nat                bins    number of bins
+    rate    per nat                bins    number of bins (1: one gain per branch)
     Source: branch-strength potentiation, Losonczy, Makara & Magee 2008 [losonczy2008].
     """
 
-    rate: float = 0.02
-    bins: int = 16
-    initial: float = 1.0
-    g_max: float = 4.0
+    rate: float = 1 / 512
+    bins: int = 1
+    initial: float = 0.625
+    g_max: float = 8.0
 
     def __post_init__(self) -> None:
         _check.quantity(self, "rate", 1, low=0, high=1)

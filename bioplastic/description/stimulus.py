@@ -97,9 +97,10 @@ class SymbolSchedule:
         start = np.arange(len(self.symbols)) * float(self.period)
         return SpikeTrain(i=self.symbols, t=(start + _check.magnitude(self.phase, second)) * second)
 
-    def shuffled(self, rng: np.random.Generator) -> SymbolSchedule:
-        """The same symbols in the same cycles, each at a uniformly drawn phase."""
-        phase = rng.random(len(self.symbols)) * float(self.period)
+    def shuffled(self, rng: np.random.Generator, dt: Any) -> SymbolSchedule:
+        """The same symbols in the same cycles, each at a uniformly drawn phase on the grid dt."""
+        slots = round(float(self.period) / float(dt))
+        phase = rng.integers(slots, size=len(self.symbols)) * float(dt)
         return SymbolSchedule(
             symbols=self.symbols, size=self.size, period=self.period, phase=phase * second
         )

@@ -24,7 +24,6 @@ from bioplastic.description import (
     Network,
     Population,
     Projection,
-    Recruitment,
     ThetaSTDP,
 )
 from bioplastic.errors import UnsupportedModel
@@ -39,7 +38,7 @@ from bioplastic.kernels.circuit.program import (
 )
 
 N_CAP = 512
-"""Earlier arrivals are told apart up to here; step sizes and gain bins are tables of this length."""
+"""Earlier arrivals are told apart up to here; steps and gain bins are tables of this length."""
 POTENTIAL_LSB = mV / 2**16
 EVENT_FRACTION = 8
 """Weight steps are Q8 of a weight LSB, completed by an 8-bit dither."""
@@ -60,6 +59,7 @@ class IntegerCircuit:
     branches: tuple[str, ...]
     outputs: str
     source: str
+    labels: tuple[str, ...] | None
     dt: float
     errors: dict[str, float]
 
@@ -82,11 +82,11 @@ def gumbel_table() -> np.ndarray:
     return np.rint(-np.log(-np.log(x)) * 2**FRACTION).astype(np.int32)
 
 
-def _pools(network: Network) -> list[Population]:
+def _pools(network: Network) -> list[Any]:
     return [p for p in network.populations if p.recruitment is not None]
 
 
-def _race(network: Network) -> Population:
+def _race(network: Network) -> Any:
     races = [p for p in network.populations if isinstance(p.neuron, EscapeRace)]
     if len(races) != 1:
         raise UnsupportedModel(
@@ -98,17 +98,17 @@ def _race(network: Network) -> Population:
     return race
 
 
-def _values(network: Network) -> list[Projection]:
+def _values(network: Network) -> list[Any]:
     return [q for q in network.projections if isinstance(q.plasticity, ThetaSTDP)]
 
 
-def _refuse_the_rest(network: Network, pools: list[Population], race: Population) -> None:
+def _refuse_the_rest(network: Network, pools: list[Any], race: Any) -> None:
     """Raise UnsupportedModel for every mechanism that the kernel does not know."""
     for population in network.populations:
         if population is not race and population not in pools:
             raise UnsupportedModel(f"{population.name}: neither a recruiting pool nor the race")
     for pool in pools:
-        gates = [b for b in (pool.dendrites.branches if pool.dendrites else ())]
+        gates = pool.dendrites.branches if pool.dendrites else ()
         simple = type(pool.neuron) is LIF and isinstance(pool.inhibition, GroupShunt)
         if not simple or len(gates) != 1 or not isinstance(gates[0], GateBranch):
             raise UnsupportedModel(f"{pool.name}: a pool is LIF + one GateBranch + GroupShunt")
@@ -135,7 +135,7 @@ class _Lowering:
         self.values = _values(network)
         self.errors: dict[str, float] = {}
 
-    def to(self, pool: Population, target: str) -> list[Projection]:
+    def to(self, pool: Population, target: str) -> list[Any]:
         """Projections onto one target of a pool."""
         return [q for q in self.network.projections if q.post == pool.name and q.target == target]
 
@@ -158,7 +158,7 @@ class _Lowering:
         v_th = table[:, 3].astype(np.int32)
         return {"p_vv": table[:, 0], "p_vi": table[:, 1], "p_ii": table[:, 2], "v_th": v_th}
 
-    def jump(self, pool: Population, projection: Projection) -> int:
+    def jump(self, pool: Any, projection: Projection) -> int:
         """R·weight in units of 2⁻¹⁶ mV."""
         weight = projection.connectivity.weight
         return round(float(weight * pool.neuron.resistance / volt / float(POTENTIAL_LSB)))
@@ -246,7 +246,7 @@ class _Lowering:
                 f"{self.race.name}: its branches must share FastState, winners and spare"
             )
         stdp, gain = self.values[0].plasticity, self.race.gain or BranchGain(rate=0.0)
-        per_lsb = gain.rate * 2 ** (GAIN_FRACTION - WEIGHT_FRACTION + EVENT_FRACTION)
+        per_lsb = gain.rate * 2 ** (GAIN_FRACTION - WEIGHT_FRACTION)
         fast = stdp.fast
         unit = 2**FRACTION
         w_max = round(stdp.w_max * 2**WEIGHT_FRACTION)
@@ -267,7 +267,8 @@ class _Lowering:
 
     def timing(self) -> dict[str, int]:
         """Rhythm, teacher and ramp on the grid."""
-        rhythm, race = self.network.rhythm, self.race.neuron
+        rhythm: Any = self.network.rhythm
+        race = self.race.neuron
         period = _steps("rhythm", "period", rhythm.period, self.dt)
         encoding = _steps("rhythm", "encoding", rhythm.encoding, self.dt)
         if (period - encoding) % rhythm.gamma:
@@ -275,7 +276,7 @@ class _Lowering:
                 f"rhythm: the retrieval phase of {period - encoding} steps must hold a whole number"
                 f" of steps for each of gamma = {rhythm.gamma} cycles"
             )
-        teachers = [q for q in self.network.projections if q.target == "teacher"]
+        teachers: list[Any] = [q for q in self.network.projections if q.target == "teacher"]
         if len(teachers) != 1:
             raise UnsupportedModel(f"{self.race.name}: needs one projection onto 'teacher'")
         delays = np.unique(teachers[0].connectivity.delays())
@@ -292,13 +293,21 @@ class _Lowering:
         """All constants together."""
         sizes = [pool.size for pool in self.pools]
         t_ref = [_steps(p.name, "t_ref", p.neuron.t_ref, self.dt, low=0) for p in self.pools]
-        return Program(
-            symbols=self.race.size, seed=self.seed, gumbel=gumbel_table(),
-            first=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
-            t_ref=np.array(t_ref, np.int32),
-            **self.propagators(), **self.drives(), **self.primes(), **self.branches(),
-            **self.rule(), **self.timing(),
-        )  # fmt: skip
+        fields: dict[str, Any] = {
+            "symbols": self.race.size, "seed": self.seed, "gumbel": gumbel_table(),
+            "first": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
+            "t_ref": np.array(t_ref, np.int32),
+        }  # fmt: skip
+        for part in (
+            self.propagators,
+            self.drives,
+            self.primes,
+            self.branches,
+            self.rule,
+            self.timing,
+        ):
+            fields |= part()
+        return Program(**fields)
 
 
 def _check_latency(circuit: Program, names: list[str]) -> None:
@@ -345,8 +354,5 @@ def lower_circuit(network: Network, *, dt: Any, seed: int) -> IntegerCircuit:
     return IntegerCircuit(
         program=program, state=state, pools=tuple(names),
         branches=tuple(q.target for q in lowering.values), outputs=lowering.race.name,
-        source=lowering.source.name, dt=lowering.dt, errors=lowering.errors,
+        source=lowering.source.name, labels=lowering.source.labels, dt=lowering.dt, errors=lowering.errors,
     )  # fmt: skip
-
-
-__all__ = ["IntegerCircuit", "Recruitment", "gumbel_table", "lower_circuit"]

@@ -1,0 +1,1 @@
+"""One program per microcircuit: keys, branches, a race, theta-phase plasticity, recruitment."""

@@ -180,9 +180,11 @@ def _arrive_value(pr, st, b, key, now, counts):
         u = (gain * w + (1 << (U_SHIFT - 1))) >> U_SHIFT
         if pr.fast_levels > 0:
             u += st.fast[b, f]
+            counts[VALUE_EVENTS] += f > 0
+        else:
+            counts[VALUE_EVENTS] += 1
         st.held_w[b, v], st.held_f[b, v], st.held_u[b, v] = w, f, u
     st.held_row[b], st.held_n[b], st.held_until[b] = row, n, now + pr.branch_hold[b]
-    counts[VALUE_EVENTS] += pr.symbols
 
 
 @nb.njit(cache=True)
@@ -253,6 +255,8 @@ def _race(pr, st, now, opened, u):
 @nb.njit(cache=True)
 def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
     row, n = st.held_row[b], st.held_n[b]
+    if not teacher and pr.fast_levels > 0 and st.held_f[b, v] == 0:
+        return
     step = pr.eta_plus[b, n] if teacher else -pr.eta_minus[b, n]
     if step != 0:
         w = ((np.int32(st.w[row, v]) << 8) + step + dither) >> 8
@@ -265,7 +269,7 @@ def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
         return
     change = pr.gain_plus if teacher else -pr.gain_minus
     bin_ = pr.gain_bin[n]
-    g = st.gain[b, bin_] + ((np.int64(change) * st.held_w[b, v] + 128) >> 8)
+    g = np.int64(st.gain[b, bin_]) + np.int64(change) * st.held_w[b, v]
     st.gain[b, bin_] = min(max(g, 0), pr.gain_max)
 
 
@@ -305,7 +309,7 @@ def _learn(pr, st, v, now, counts):
 
 @nb.njit(cache=True)
 def _mature(pr, st, p, k, table, children, by_symbol):
-    """Recruit k if it is the front of its pool and its context is not held yet; True if k is mature."""
+    """Recruit k if it is the front and its context is free; (k is mature, k is new)."""
     if k < pr.first[p] + st.mature[p]:
         return True, False
     parent, symbol = st.candidate[p, 0], st.candidate[p, 1]

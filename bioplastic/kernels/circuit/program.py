@@ -25,7 +25,8 @@ FRACTION = 17
 """Potentials of the race are nats in Q17."""
 WEIGHT_FRACTION = 6
 """Weights are nats in Q6 (1/64 nat), stored in int8."""
-GAIN_FRACTION = 16
+GAIN_FRACTION = 24
+"""Gains have so many fraction bits that a step per weight LSB is a whole number."""
 
 
 class Program(NamedTuple):
@@ -76,7 +77,7 @@ class Program(NamedTuple):
     """(n_cap,) gain bin of n."""
     gain_plus: int
     gain_minus: int
-    """Gain step per weight LSB, Q16 gain with 8 more bits."""
+    """Gain step per weight LSB, Q24."""
     gain_max: int
     fast_levels: int
     """0 = no fast state."""
@@ -127,7 +128,7 @@ class State(NamedTuple):
     f: np.ndarray
     """(R, V) int8 fast states."""
     gain: np.ndarray
-    """(B, bins) int32 Q16."""
+    """(B, bins) int32 Q24."""
     fast: np.ndarray
     """(B, levels) int32 Q17 efficacy of each fast state."""
     held_row: np.ndarray
@@ -154,7 +155,7 @@ class State(NamedTuple):
 def fresh_state(program: Program, mature: np.ndarray, gain: np.ndarray, fast: np.ndarray) -> State:
     """State at step 0: nothing spiked, no weight learned.
 
-    mature (P,) keys grown at the start; gain (B, bins) Q16; fast (B, levels) Q17
+    mature (P,) keys grown at the start; gain (B, bins) Q24; fast (B, levels) Q17
     """
     n, n_pools = int(program.first[-1]), len(program.first) - 1
     n_branches, rows = len(program.branch_pool), int(program.branch_first[-1])

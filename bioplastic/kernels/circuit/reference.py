@@ -143,7 +143,8 @@ class Reference:
             u = u + st.fast[b, st.f[row]]
         st.held_w[b], st.held_f[b], st.held_u[b] = st.w[row], st.f[row], u
         st.held_row[b], st.held_n[b], st.held_until[b] = row, n, now + pr.branch_hold[b]
-        self.count("value_events", pr.symbols)
+        heard = int((st.f[row] > 0).sum()) if pr.fast_levels else pr.symbols
+        self.count("value_events", heard)
 
     def deliver(self, now: int) -> None:
         """Arrivals of this step by kind: prime, drive, direct, value, teacher."""
@@ -177,6 +178,10 @@ class Reference:
             words = philox4x32_array(np.array([v, now, DITHER, b // 16]), (pr.seed, 0))
             dither = int(words[b % 16 // 4] >> np.uint32(8 * (b % 4))) & 0xFF
             row, n = st.held_row[b], st.held_n[b]
+            if pr.fast_levels:
+                self.learn_fast(b, v, teacher)
+                if not teacher and st.held_f[b, v] == 0:
+                    continue
             step = int(pr.eta_plus[b, n]) if teacher else -int(pr.eta_minus[b, n])
             if step:
                 w = ((int(st.w[row, v]) << 8) + step + dither) >> 8
@@ -186,10 +191,8 @@ class Reference:
             if pr.gain_plus and n >= pr.spare:
                 change = pr.gain_plus if teacher else -pr.gain_minus
                 bin_ = pr.gain_bin[n]
-                gain = int(st.gain[b, bin_]) + ((change * int(st.held_w[b, v]) + 128) >> 8)
+                gain = int(st.gain[b, bin_]) + change * int(st.held_w[b, v])
                 st.gain[b, bin_] = min(max(gain, 0), pr.gain_max)
-            if pr.fast_levels:
-                self.learn_fast(b, v, teacher)
 
     def learn_fast(self, b: int, v: int, teacher: bool) -> None:
         """Efficacy of the fast state that was used; at a teacher spike also the states themselves."""
