@@ -70,9 +70,7 @@ def stdp_pair(
                 pre="pre",
                 post="post",
                 target="plastic",
-                connectivity=one_to_one(
-                    size, weight=weight, delay=dt if delay is None else delay
-                ),
+                connectivity=one_to_one(size, weight=weight, delay=dt if delay is None else delay),
                 plasticity=rule,
             ),
             Projection(

@@ -59,13 +59,14 @@ def build(
     built = Built(brian2.Network(name="network"), clock)
     for source in network.sources:
         built.groups[source.name] = _source(source, dt, clock, start, stop)
+        own(built.network, built.groups[source.name])
     for population in network.populations:
         parts = collect(population, dt, network)
         group = _group(parts, clock)
         built.parts[population.name], built.groups[population.name] = parts, group
         operations = _operations(parts, group, clock)
+        own(built.network, group, *operations)
         _refuse_python(f"{population.name}.inhibition", operations, python)
-        built.network.add(*operations)
     for projection in network.projections:
         synapses, rule = make_synapses(
             projection,
@@ -76,12 +77,19 @@ def build(
             plasticity=plasticity,
         )
         built.synapses[projection.name], built.rules[projection.name] = synapses, rule
+        own(built.network, synapses)
         if projection.scaling is not None and plasticity:
             scaling = make_scaling(projection, synapses, projection.scaling, dt)
+            own(built.network, scaling)
             _refuse_python(f"{projection.name}.scaling", [scaling], python)
-            built.network.add(scaling)
-    built.network.add(*built.groups.values(), *built.synapses.values())
     return built
+
+
+def own(network: brian2.Network, *objects: Any) -> None:
+    """Add objects to the network for good: Brian2 must not call them forgotten after an error."""
+    network.add(*objects)
+    for thing in objects:
+        thing._network = network.id
 
 
 def _refuse_strangers(network: Network) -> None:

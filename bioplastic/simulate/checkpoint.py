@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import brian2
 import h5py
 import numpy as np
+from brian2.core.variables import ArrayVariable
+from brian2.synapses.spikequeue import SpikeQueue
 
 from bioplastic.description import Network
 from bioplastic.errors import CorruptFile, UsageError
 from bioplastic.simulate.build import Built
 
 FORMAT, VERSION = "bioplastic-state", 1
-DERIVED = {"i", "N", "lastspike_", "t", "dt", "t_in_timesteps"}
+DERIVED = {"i", "N", "t", "dt", "t_in_timesteps"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,9 +114,7 @@ class State:
 
     def digest(self) -> str:
         """sha256 over everything."""
-        sha = hashlib.sha256(
-            f"{self.network}|{self.step}|{self.dt!r}|{self.resumable}".encode()
-        )
+        sha = hashlib.sha256(f"{self.network}|{self.step}|{self.dt!r}|{self.resumable}".encode())
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name])
             sha.update(f"{name}|{array.dtype.str}|{array.shape}".encode())
@@ -172,7 +171,7 @@ def _variables(built: Built) -> Iterator[tuple[str, Any]]:
     for kind, name, owner in owners:
         for variable in owner.variables.values():
             if (
-                isinstance(variable, brian2.core.variables.ArrayVariable)
+                isinstance(variable, ArrayVariable)
                 and variable.owner is not None
                 and variable.owner.name == owner.name
                 and not variable.constant
@@ -189,17 +188,13 @@ def _in_flight(pathway: Any) -> np.ndarray:
         rows = np.asarray(state[1], dtype=np.int64).reshape(-1, 2)
         return rows[np.argsort(rows[:, 0], kind="stable")]
     offset, bins = state
-    rows = [
-        (ahead, synapse)
-        for ahead in range(len(bins))
-        for synapse in bins[(offset + ahead) % len(bins)]
-    ]
-    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+    ahead = [(k, synapse) for k in range(len(bins)) for synapse in bins[(offset + k) % len(bins)]]
+    return np.array(ahead, dtype=np.int64).reshape(-1, 2)
 
 
 def _launch(pathway: Any, flight: np.ndarray) -> None:
     ahead, synapse = flight.T
-    if isinstance(pathway.queue, brian2.synapses.spikequeue.SpikeQueue):
+    if isinstance(pathway.queue, SpikeQueue):  # Brian2 without its compiled queue
         most = int(np.bincount(ahead).max())
         pathway.queue._restore_from_full_state((None, flight, (int(ahead.max()) + 1, most)))
         return

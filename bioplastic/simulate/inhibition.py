@@ -60,12 +60,10 @@ def _view(group: Any, name: str) -> Callable[[], np.ndarray]:
     """The live array of a variable (Brian2 may give it away only after the group is built)."""
     if name not in group.variables:
         return lambda: np.zeros(1)
-    return group.variables[name].get_value  # type: ignore[no-any-return]
+    return group.variables[name].get_value
 
 
-def competition(
-    inhibition: HardWTA, parts: Parts, rhythm: Rhythm | None
-) -> Callable[[int], bool]:
+def competition(inhibition: HardWTA, parts: Parts, rhythm: Rhythm | None) -> Callable[[int], bool]:
     """Function of the step that is true when a competition starts.
 
     Every `period`; without one, at each gamma cycle and each encoding phase of the rhythm; without

@@ -66,10 +66,9 @@ def _linear(neuron: LinearIF, parts: Parts) -> None:
         parts.states[neuron.names[k]] = name
     parts.constants |= {"one": 1.0, "threshold_value": neuron.theta}
     parts.threshold = f"{_combination(neuron.row, names)} > threshold_value"
-    parts.reset += [
-        f"_reset_{name} = {_combination(neuron.reset[k], names)} + {float(neuron.reset_offset[k])!r}"
-        for k, name in enumerate(names)
-    ]
+    for k, name in enumerate(names):
+        after = f"{_combination(neuron.reset[k], names)} + {float(neuron.reset_offset[k])!r}"
+        parts.reset.append(f"_reset_{name} = {after}")
     parts.reset += [f"{name} = _reset_{name}" for name in names]
 
 

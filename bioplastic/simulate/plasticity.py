@@ -117,7 +117,8 @@ def _permanence(rule: PermanenceSTDP, projection: Projection, post: Parts, unit:
     constants: dict[str, Any] = {}
     if rule.homeostasis is not None:
         tree = post.population.dendrites
-        branch = next((b for b in tree.branches if b.name == projection.target), None) if tree else None
+        found = [b for b in (tree.branches if tree else ()) if b.name == projection.target]
+        branch = found[0] if found else None
         if not isinstance(branch, PlateauBranch):
             raise DescriptionError(
                 f"{projection.name}.plasticity.homeostasis: needs a PlateauBranch as target, "

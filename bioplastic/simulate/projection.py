@@ -44,8 +44,8 @@ def make_synapses(
     if learns and rule.post:
         on_post["post"] = "\n".join(rule.post)
     delays = whole_each(f"{projection.name}.delay", connectivity.delay, parts.dt) * parts.dt
-    fixed: dict[str, Quantity] = {name: 0 * second for name in ("somatic", "post")}
-    fixed = {name: zero for name, zero in fixed.items() if name in on_pre or name in on_post}
+    at_soma = [name for name in ("somatic", "post") if name in on_pre or name in on_post]
+    fixed: dict[str, Quantity] = dict.fromkeys(at_soma, 0 * second)
     if not delays.ndim:
         fixed["deliver"] = float(delays) * second
     constant = "" if projection.plasticity is not None or projection.scaling else " (constant)"
@@ -96,7 +96,8 @@ def _check_unit(projection: Projection, target: Input) -> None:
     if get_dimensions(target.unit).is_dimensionless:
         return  # LinearIF: plain SI floats
     if get_dimensions(weight) != get_dimensions(target.unit):
-        got = get_unit_for_display(weight) if isinstance(weight, Quantity) else "dimensionless"
+        bare = get_dimensions(weight).is_dimensionless
+        got = "plain numbers" if bare else get_unit_for_display(get_dimensions(weight))
         raise DescriptionError(
             f"{projection.name}.connectivity.weight is in {got}: "
             f"the target {projection.target!r} needs amp"
@@ -115,8 +116,8 @@ def make_scaling(
     total, limit = float(scaling.total), float(getattr(projection.plasticity, "w_max", np.inf))
     j = listed(projection).j
 
-    def scale(t: Quantity) -> None:
-        if round(float(t) / dt) == 0 or not len(j):
+    def scale(t: Any) -> None:
+        if float(t[:]) < dt / 2 or not len(j):
             return
         w = synapses.variables["w"].get_value()
         sums = np.bincount(j, weights=w)

@@ -13,7 +13,7 @@ from brian2 import ms, second
 from bioplastic.description import Network, Population
 from bioplastic.errors import UsageError, nearest
 from bioplastic.result import SpikeRecord
-from bioplastic.simulate.build import Built
+from bioplastic.simulate.build import Built, own
 from bioplastic.simulate.equations import identifier
 from bioplastic.simulate.grid import whole
 
@@ -109,7 +109,7 @@ class Samples:
 
 def spike_sources(network: Network) -> list[str]:
     """Everything whose spikes or plateau onsets can be recorded."""
-    names = [group.name for group in (*network.sources, *network.populations)]
+    names = [s.name for s in network.sources] + [p.name for p in network.populations]
     for population in network.populations:
         names += [f"{population.name}.{branch}" for branch in _events(population)]
     return names
@@ -131,7 +131,7 @@ class Recorder:
         self.weights = {w.key: self._weights(w, built) for w in record.weights}
         self.voltages = {v.population: self._voltages(v, built) for v in record.voltages}
         pairs = (*self.weights.values(), *self.voltages.values())
-        built.network.add(*self.spikes.values(), *(monitor for monitor, _ in pairs))
+        own(built.network, *self.spikes.values(), *(monitor for monitor, _ in pairs))
 
     def _names(self, record: Record) -> list[str]:
         valid = spike_sources(self.network)

@@ -75,12 +75,12 @@ def run(
     steps = whole("duration", duration, step_seconds)
     record.check(network, duration)
     start = state.step if state else 0
+    runtime = target != "cpp_standalone"
+    if state and not runtime:
+        raise UsageError("state: C++ standalone starts at 0; resume on 'numpy' or 'cython'")
     began = time.perf_counter()
     with engine(target):
         hush()
-        runtime = target != "cpp_standalone"
-        if state and not runtime:
-            raise UsageError("state: C++ standalone starts at 0; resume on 'numpy' or 'cython'")
         built = build(
             network,
             step_seconds,
@@ -118,7 +118,7 @@ class _Bar:
     """Progress in model time by tqdm."""
 
     def __init__(self, name: str, shown: bool, seconds: float) -> None:
-        form = "{desc}: {percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} s model [{elapsed}<{remaining}]"
+        form = "{desc}: {percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} s [{elapsed}<{remaining}]"
         self._bar = tqdm(total=seconds, desc=name, disable=not shown, bar_format=form)
         self.report: Callable[..., None] = self._report
 

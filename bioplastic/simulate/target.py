@@ -1,4 +1,4 @@
-"""The Brian2 engine of one run: chosen explicitly, put back afterwards, silent where it is noisy."""
+"""The Brian2 engine of one run: chosen explicitly, put back afterwards, without its noise."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import brian2
+from brian2.devices.device import get_device, reset_device, set_device
 from brian2.utils.logger import BrianLogger
 
 from bioplastic.errors import UsageError, nearest
@@ -63,15 +64,15 @@ def _codegen(target: str) -> Iterator[None]:
 def _standalone() -> Iterator[None]:
     """A fresh standalone device in a folder that is removed; its results live until then."""
     with tempfile.TemporaryDirectory(prefix="bioplastic_") as folder:
-        options: dict[str, Any] = {"directory": folder, "build_on_run": True}
-        brian2.set_device("cpp_standalone", **options)
-        brian2.device.reinit()
-        brian2.device.activate(**options)
+        set_device("cpp_standalone", directory=folder)
+        standalone = get_device()
+        standalone.reinit()
+        standalone.activate(directory=folder)
         try:
             yield
         finally:
-            brian2.device.reinit()
-            brian2.reset_device("runtime")
+            standalone.reinit()
+            reset_device()
 
 
 def hush() -> None:

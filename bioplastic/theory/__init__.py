@@ -1,1 +1,1 @@
-"""Closed forms that every executor is measured against: membranes, STDP pair sums, two compartments."""
+"""Closed forms that every executor is measured against: membranes, pair sums, compartments."""

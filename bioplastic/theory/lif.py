@@ -69,7 +69,8 @@ def rheobase(neuron: LIF) -> Any:
 def exponential_psp(neuron: LIF, tau: Any, weight: Any, t: Any) -> Any:
     """Response to one arrival at an ExponentialCurrent, above rest, V.
 
-    v(t) = (w/c_m) (exp(−t/tau) − exp(−t/tau_m))/(1/tau_m − 1/tau);  (w/c_m) t exp(−t/tau_m) if equal
+    v(t) = (w/c_m) (exp(−t/tau) − exp(−t/tau_m))/(1/tau_m − 1/tau);
+    (w/c_m) t exp(−t/tau_m) where the time constants are equal
     """
     m, s, x = float(neuron.tau_m), float(tau), np.asarray(t / second, dtype=float)
     shape = x * np.exp(-x / m) if m == s else (np.exp(-x / s) - np.exp(-x / m)) / (1 / m - 1 / s)

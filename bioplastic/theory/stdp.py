@@ -35,9 +35,7 @@ def pair_sum(rule: PairSTDP, t_pre: Any, t_post: Any) -> float:
     return float(window(rule, (post[None, :] - pre[:, None]) * second).sum())
 
 
-def weight_after(
-    rule: PairSTDP, pre: np.ndarray, post: np.ndarray, dt: Any, w_0: float
-) -> float:
+def weight_after(rule: PairSTDP, pre: np.ndarray, post: np.ndarray, dt: Any, w_0: float) -> float:
     """Weight in units of w_max after two trains, with weight dependence and bounds.
 
     pre (E,), post (F,) int: steps of arrivals and of somatic spikes, dt s: length of a step.

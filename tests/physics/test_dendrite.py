@@ -1,4 +1,4 @@
-"""Compartments against the two-compartment steady state; plateaus against their stated semantics."""
+"""Compartments against the two-compartment steady state; plateaus against their docstring."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,9 @@ def projection(name, target, weight, steps_from="s", delay=0.1 * ms):
 
 
 def source(steps, name="s"):
-    return Source(name=name, size=1, train=SpikeTrain(i=np.zeros(len(steps)), t=np.array(steps) * DT))
+    return Source(
+        name=name, size=1, train=SpikeTrain(i=np.zeros(len(steps)), t=np.array(steps) * DT)
+    )
 
 
 def every_step(*variables):
@@ -85,7 +87,6 @@ def test_transfer_resistance_is_the_same_both_ways():
     assert to_soma / (1 * pA) < neuron.resistance
     share = dendrite.current_transfer(neuron, branch)
     assert to_soma / neuron.resistance / (1 * pA) == pytest.approx(share)
-
 
 
 def test_relaxation_is_the_sum_of_the_two_exponentials():
@@ -210,9 +211,7 @@ def test_somatic_spike_ends_the_plateau_and_holds_the_branch_while_refractory():
     at = int(onset) + 100
     # arrivals: in the step of the spike, in the last refractory step, in the first one after it
     for arrival, onsets in ((at + 2, 1), (at + 51, 1), (at + 52, 2)):
-        network = plateau(
-            [0, arrival - 1], 60 * pA, 40 * ms, (kick,), neuron, (source([at], "k"),)
-        )
+        network = plateau([0, arrival - 1], 60 * pA, 40 * ms, (kick,), neuron, (source([at], "k"),))
         run = simulate.run(network, 60 * ms, record=every_step(*SEEN))
         (spike,) = run.spikes["n"].steps
         assert spike == at + 2
@@ -225,4 +224,3 @@ def test_somatic_spike_ends_the_plateau_and_holds_the_branch_while_refractory():
 def test_durations_off_the_grid_are_refused():
     with pytest.raises(ValueError, match=r"n\.distal\.duration = 5\.05 ms: must be a multiple"):
         simulate.run(plateau([0], duration=5.05 * ms), 1 * ms)
-

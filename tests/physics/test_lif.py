@@ -30,9 +30,10 @@ def alone(neuron, size=1):
 
 def one_arrival(receptor, weight=100 * pA, at=1 * ms, **changes):
     neuron = LIF(receptors=(receptor,), v_th=1 * volt, **changes)
+    train = SpikeTrain(i=np.array([0]), t=np.array([float(at)]) * second)
     return neuron, Network(
         name="one arrival",
-        sources=[Source(name="s", size=1, train=SpikeTrain(i=[0], t=np.array([float(at)]) * second))],
+        sources=[Source(name="s", size=1, train=train)],
         populations=[Population(name="n", size=1, neuron=neuron)],
         projections=[
             Projection(
@@ -47,9 +48,7 @@ def one_arrival(receptor, weight=100 * pA, at=1 * ms, **changes):
 
 
 def voltages_every_step(population="n", variables=("v",)):
-    return Record(
-        voltages=(Voltages(population=population, every=DT, variables=variables),)
-    )
+    return Record(voltages=(Voltages(population=population, every=DT, variables=variables),))
 
 
 def test_charging_follows_the_closed_form_to_rounding():
@@ -126,7 +125,9 @@ def test_exponential_psp_is_the_closed_form_also_where_time_constants_coincide(t
     neuron, network = one_arrival(receptor)
     found = simulate.run(network, 60 * ms, record=voltages_every_step()).voltages["n"]
     since = found.times - 1.4e-3  # arrival at 1.3 ms moves I in that step, v from the next on
-    want = np.where(since > -1e-9, lif.exponential_psp(neuron, tau * ms, 100 * pA, since * second), 0)
+    want = np.where(
+        since > -1e-9, lif.exponential_psp(neuron, tau * ms, 100 * pA, since * second), 0
+    )
     np.testing.assert_allclose(found["v"][:, 0], want, rtol=0, atol=2e-16)
     peak = lif.exponential_psp_peak(neuron, tau * ms) / second
     assert abs(found.times[np.argmax(found["v"][:, 0])] - (1.4e-3 + peak)) <= 1e-4

@@ -172,8 +172,6 @@ def test_homeostasis_without_a_plateau_is_refused():
         )
         for q in net.projections
     ]
-    other = Network(
-        name="x", sources=net.sources, populations=net.populations, projections=moved
-    )
+    other = Network(name="x", sources=net.sources, populations=net.populations, projections=moved)
     with pytest.raises(DescriptionError, match="PlateauBranch"):
         simulate.run(other, 1 * ms)

@@ -82,7 +82,9 @@ steps = st.lists(st.integers(3, 120), min_size=1, max_size=8, unique=True)
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.lists(st.tuples(steps, steps), min_size=30, max_size=60), st.sampled_from([0.0, 0.4, 1.0]))
+@given(
+    st.lists(st.tuples(steps, steps), min_size=30, max_size=60), st.sampled_from([0.0, 0.4, 1.0])
+)
 def test_drawn_trains_equal_the_pair_sum(pairs, mu):
     law = rule(mu, a_plus=0.05, a_minus=0.06, tau_plus=4 * ms, tau_minus=9 * ms)
     pre, post = zip(*pairs, strict=True)

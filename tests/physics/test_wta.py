@@ -28,6 +28,18 @@ def driven(currents, inhibition, rhythm=None, **neuron):
     )
 
 
+def trials(seed, k, lead, jitter):
+    return latency_trials(
+        np.random.default_rng(seed),
+        size=8,
+        k=k,
+        trials=12,
+        period=PERIOD,
+        lead=lead,
+        jitter=jitter,
+    )
+
+
 def test_the_strongest_k_win_and_the_rest_stay_silent():
     currents = [600, 900, 700, 1000, 800, 100]
     for k in (1, 2, 3):
@@ -57,13 +69,21 @@ def test_without_a_period_competitions_follow_the_rhythm():
     run = simulate.run(driven([4000, 3000], HardWTA(k=1), rhythm), 100 * ms)
     steps = run.spikes["n"].steps
     assert len(steps) == 6  # encoding + 2 gamma cycles, twice
-    assert np.array_equal(np.searchsorted([0, 100, 300, 500, 600, 800], steps, "right"), range(1, 7))
+    assert np.array_equal(
+        np.searchsorted([0, 100, 300, 500, 600, 800], steps, "right"), range(1, 7)
+    )
 
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_hard_wta_selects_the_inputs_that_lead(k):
     inputs, strong = latency_trials(
-        np.random.default_rng(0), size=8, k=k, trials=12, period=PERIOD, lead=2 * ms, jitter=0.2 * ms
+        np.random.default_rng(0),
+        size=8,
+        k=k,
+        trials=12,
+        period=PERIOD,
+        lead=2 * ms,
+        jitter=0.2 * ms,
     )
     run = simulate.run(hard_wta(inputs, size=8, k=k, period=PERIOD), 12 * PERIOD)
     spikes = run.spikes["excitatory"]
@@ -74,7 +94,13 @@ def test_hard_wta_selects_the_inputs_that_lead(k):
 
 def test_spiking_inhibition_silences_the_losers():
     inputs, strong = latency_trials(
-        np.random.default_rng(1), size=8, k=2, trials=12, period=PERIOD, lead=3 * ms, jitter=0.1 * ms
+        np.random.default_rng(1),
+        size=8,
+        k=2,
+        trials=12,
+        period=PERIOD,
+        lead=3 * ms,
+        jitter=0.1 * ms,
     )
     network = spiking_wta(inputs, size=8, k=2, period=PERIOD, delay=0.1 * ms)
     run = simulate.run(network, 12 * PERIOD)
