@@ -95,7 +95,7 @@ def _excitatory(p: Parameters) -> Population:
         threshold=p.plateau_threshold,
         plateau_current=p.plateau_current,
         duration=p.plateau_duration,
-        tau_trace=p.episode,
+        tau_trace=p.tau_trace,
     )
     neuron = LIF(
         tau_m=p.tau_m_excitatory,

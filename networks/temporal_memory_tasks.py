@@ -42,6 +42,7 @@ class Parameters:
     rates             (lambda_plus, lambda_h, lambda_minus)
     homeostasis       False: lambda_h is left out
     delta_t           time between elements, s; dt_max = 2 delta_t
+    tau_trace         decay of the plateau trace, s: an episode at delta_t = 40 ms, for any delta_t
     primed            neurons of each first element that are primed, 0 = none
     prime_ahead       how long before the first element, s       start   first element, s
     episodes          presentations of the whole set
@@ -56,6 +57,7 @@ class Parameters:
     rates: tuple[float, float, float] = RATES["I"]
     homeostasis: bool = True
     delta_t: Any = field(default_factory=lambda: 40 * ms)
+    tau_trace: Any = field(default_factory=lambda: 440 * ms)
     primed: int = 0
     prime_ahead: Any = field(default_factory=lambda: 20 * ms)
     start: Any = field(default_factory=lambda: 30 * ms)
@@ -95,7 +97,7 @@ class Parameters:
 
     @property
     def episode(self) -> Any:
-        """Duration of one presentation of the whole set, s; tau of the plateau trace."""
+        """Duration of one presentation of the whole set, s."""
         steps = sum(len(s) - 1 for s in self.sequences)
         return steps * self.delta_t + len(self.sequences) * self.pause
 
@@ -118,4 +120,5 @@ def parameters(task: str = "I", **changes: Any) -> Parameters:
     if task not in SEQUENCES:
         raise ValueError(f"task = {task!r}: must be one of {', '.join(SEQUENCES)}")
     known = {"sequences": SEQUENCES[task], "rates": RATES[task], "primed": 21 * (task == "III")}
-    return Parameters(task=task, **{**known, **changes})
+    usual = Parameters(task=task, **known)
+    return Parameters(task=task, **{**known, "tau_trace": usual.episode, **changes})
