@@ -141,7 +141,7 @@ class _Lowering:
 
     def propagators(self) -> dict[str, np.ndarray]:
         """Q30 propagators and thresholds; potential and R·current share one unit, 2⁻¹⁶ mV."""
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for pool in self.pools:
             neuron = pool.neuron
             taus = {float(r.tau) for r in neuron.receptors}
@@ -188,7 +188,7 @@ class _Lowering:
         """Priming projections: which pool gates which, delays, windows."""
         names = [pool.name for pool in self.pools]
         parent = np.full(len(self.pools), -1, np.int32)
-        rows = []
+        rows: list[tuple[float, ...]] = []
         for p, pool in enumerate(self.pools):
             gate = pool.dendrites.branches[0]
             incoming = self.to(pool, gate.name)
@@ -354,5 +354,6 @@ def lower_circuit(network: Network, *, dt: Any, seed: int) -> IntegerCircuit:
     return IntegerCircuit(
         program=program, state=state, pools=tuple(names),
         branches=tuple(q.target for q in lowering.values), outputs=lowering.race.name,
-        source=lowering.source.name, labels=lowering.source.labels, dt=lowering.dt, errors=lowering.errors,
+        source=lowering.source.name, labels=lowering.source.labels, dt=lowering.dt,
+        errors=lowering.errors,
     )  # fmt: skip
