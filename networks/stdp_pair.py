@@ -45,14 +45,14 @@ def stdp_pair(
     """
     if np.any(np.asarray(rule.w_max / pA, dtype=float) > 1):
         raise ValueError(f"rule.w_max = {rule.w_max}: must be <= 1 pA, or it moves the post neuron")
-    c_m, v_th, tau = 250 * pF, 20 * mV, dt / 10
+    c_m, v_th, tau = 250 * pF, 20 * mV, dt / 2
     neuron = LIF(
         c_m=c_m,
         v_th=v_th,
         t_ref=0 * ms,
         receptors=(
             ExponentialCurrent(name="plastic", tau=1 * ms),
-            ExponentialCurrent(name="forcing", tau=tau),  # gone before the next step
+            ExponentialCurrent(name="forcing", tau=tau),
         ),
     )
     forcing = SpikeTrain(i=post.i, t=np.asarray(post.t / second) * second - 2 * dt)
