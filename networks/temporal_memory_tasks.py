@@ -119,6 +119,10 @@ def parameters(task: str = "I", **changes: Any) -> Parameters:
     """
     if task not in SEQUENCES:
         raise ValueError(f"task = {task!r}: must be one of {', '.join(SEQUENCES)}")
-    known = {"sequences": SEQUENCES[task], "rates": RATES[task], "primed": 21 * (task == "III")}
+    known: dict[str, Any] = {
+        "sequences": SEQUENCES[task],
+        "rates": RATES[task],
+        "primed": 21 * (task == "III"),
+    }
     usual = Parameters(task=task, **known)
     return Parameters(task=task, **{**known, "tau_trace": usual.episode, **changes})

@@ -1,4 +1,4 @@
-"""Scores of the spiking temporal memory: which element did the dendrites predict, how sparse is the code.
+"""Scores of the spiking temporal memory: what did the dendrites predict, how sparse is the code.
 
 A plateau that starts at step k lasts to k + duration, or to the next somatic spike if that is
 sooner, so spikes and onsets alone give the predicted neurons of every executor.
@@ -111,7 +111,7 @@ def active_neurons(
 ) -> np.ndarray:
     """Neurons of an element's subpopulation that spike within `width` seconds of it, like `times`.
 
-    element_group (K, L) int, −1 where a sequence is shorter      Returns (E, K, L) float, nan-padded.
+    element_group (K, L) int, −1 where a sequence is shorter. Returns (E, K, L) float, nan-padded.
     """
     active = np.full(times.shape, np.nan)
     for place in np.argwhere(~np.isnan(times)):

@@ -181,13 +181,19 @@ class IntegerNetwork:
     report: LoweringReport
 
     @property
+    def groups(self) -> tuple[IntegerSource | IntegerPopulation, ...]:
+        """Everything that spikes: sources, then populations."""
+        return (*self.sources, *self.populations)
+
+    @property
     def max_delay(self) -> int:
         """Longest delay, steps."""
         return max((int(q.delays[-1]) for q in self.projections if len(q.delays)), default=0)
 
     def __getitem__(self, name: str) -> Any:
         """The source, population or projection of that name."""
-        things = {x.name: x for x in (*self.projections, *self.sources, *self.populations)}
+        things: dict[str, Any] = {x.name: x for x in self.groups}
+        things |= {q.name: q for q in self.projections}
         if name not in things:
             raise DescriptionError(f"{self.name}: no {name!r}{nearest(name, things)}")
         return things[name]

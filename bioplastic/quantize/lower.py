@@ -13,8 +13,8 @@ from bioplastic.quantize import fixed_point as fp
 from bioplastic.quantize.bounds import bound_population
 from bioplastic.quantize.integer_network import IntegerNetwork
 from bioplastic.quantize.lower_population import lower_population, lower_source
-from bioplastic.quantize.lower_projection import lower_projection
-from bioplastic.quantize.report import LoweringReport
+from bioplastic.quantize.lower_projection import listed, lower_projection
+from bioplastic.quantize.report import LoweringReport, Rounding
 from bioplastic.quantize.supported import check_supported
 
 
@@ -33,7 +33,8 @@ def lower(
     if not step > 0:
         raise UsageError(f"dt = {dt}: must be > 0")
     check_supported(network)
-    roundings, sources, populations, projections = [], [], [], []
+    roundings: list[Rounding] = []
+    sources, populations, projections = [], [], []
     for source in network.sources:
         lowered_source, rounding = lower_source(source, step)
         sources.append(lowered_source)
@@ -42,11 +43,11 @@ def lower(
         lowered, found = lower_population(population, network.rhythm, step, fraction)
         populations.append(lowered)
         roundings += found
-    for projection in network.projections:
+    for projection in map(listed, network.projections):
         synapses, found = lower_projection(network, projection, step, fraction)
         projections.append(synapses)
         roundings += found
-    named: dict[str, Any] = {x.name: x for x in (*sources, *populations)}
+    named: dict[str, Any] = {x.name: x for x in sources} | {x.name: x for x in populations}
     bounds = []
     for p in populations:
         incoming: dict[int, list[tuple[Any, Any]]] = {}

@@ -73,7 +73,7 @@ def lower_population(
         "v_th": float((neuron.v_th - neuron.v_rest) / volt),
         "v_reset": float((neuron.v_reset - neuron.v_rest) / volt),
     }
-    levels = {name: int(np.rint(x / lsb)) for name, x in volts.items()}
+    levels: dict[str, Any] = {name: int(np.rint(x / lsb)) for name, x in volts.items()}
     roundings = [_rounding(f"{p.name}.{n}", x, levels[n] * lsb, "V") for n, x in volts.items()]
     drive = resistance(neuron) * np.asarray(neuron.i_offset / amp, dtype=float) / lsb * pv1
     refractory = int(fp.grid_steps(float(neuron.t_ref), dt))
@@ -96,7 +96,7 @@ def lower_population(
     return lowered, roundings
 
 
-def _threshold(p: Population, dt: float, lsb: float) -> dict[str, int]:
+def _threshold(p: Population, dt: float, lsb: float) -> dict[str, Any]:
     if not isinstance(p.neuron, AdaptiveLIF):
         return {}
     step, decay = float(p.neuron.theta_step) / lsb, float(np.exp(-dt / float(p.neuron.tau_theta)))
@@ -127,7 +127,8 @@ def _competition(p: Population, rhythm: Rhythm | None, dt: float) -> dict[str, A
 
 def _channels(p: Population, dt: float, lsb: float) -> list[Channel]:
     assert isinstance(p.neuron, LIF)
-    tau_m, channels = float(p.neuron.tau_m), []
+    tau_m = float(p.neuron.tau_m)
+    channels: list[Channel] = []
     for r in (*p.neuron.receptors, *(p.dendrites.branches if p.dendrites else ())):
         assert isinstance(r, ExponentialCurrent | AlphaCurrent | PlateauBranch)
         if isinstance(r, ExponentialCurrent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from brian2 import amp
 from bioplastic.description import (
     LIF,
     AlphaCurrent,
+    Connectivity,
     ExponentialCurrent,
     Network,
     PairSTDP,
@@ -30,24 +32,37 @@ from bioplastic.quantize.report import Rounding
 MOST_DELAY = 1 << 16
 
 
+def listed(q: Projection) -> Projection:
+    """The same projection with every synapse listed, in case its connectivity is a rule."""
+    c = q.connectivity
+    return q if isinstance(c, Connectivity) else replace(q, connectivity=c.explicit())
+
+
+def synapses(q: Projection) -> Connectivity:
+    """Explicit synapses of a projection that went through `listed`."""
+    assert isinstance(q.connectivity, Connectivity)
+    return q.connectivity
+
+
 def lower_projection(
     network: Network, q: Projection, dt: float, fraction: int
 ) -> tuple[IntegerProjection, list[Rounding]]:
     """Sort the synapses into rows and columns and turn weights and rule into integers."""
     pre, post = network[q.pre], network[q.post]
     assert isinstance(post, Population)
-    steps = fp.grid_steps(q.connectivity.delays(), dt)
+    c = synapses(q)
+    steps = fp.grid_steps(c.delays(), dt)
     delays, which = np.unique(steps, return_inverse=True)
     if len(delays) and delays[-1] > MOST_DELAY:
         raise UnsupportedModel(f"{q.name}.delay: {delays[-1]} steps; at most {MOST_DELAY}")
-    i, j = q.connectivity.i, q.connectivity.j
+    i, j = c.i, c.j
     order = np.lexsort((j, which, i))
     groups = pre.size * len(delays)
     filled = np.bincount((i * len(delays) + which)[order], minlength=groups)
     column = np.argsort(j[order], kind="stable")
     unit = _state_per_ampere(post, q.target) / fp.state_lsb(fraction)
     weight, scale, error = _weights(q, unit)
-    late = np.max(np.abs(steps * dt - q.connectivity.delays()), initial=0.0)
+    late = np.max(np.abs(steps * dt - c.delays()), initial=0.0)
     lowered = IntegerProjection(
         name=q.name,
         pre=q.pre,
@@ -94,7 +109,7 @@ def _weights(q: Projection, unit: float) -> tuple[np.ndarray, int, float]:
     unit   LSB of channel state for one ampere
     Static: int8 when every weight is a small multiple of the smallest, else int16.
     """
-    rule, wanted = q.plasticity, q.connectivity.weights(amp) * unit
+    rule, wanted = q.plasticity, synapses(q).weights(amp) * unit
     if isinstance(rule, PermanenceSTDP):
         mature = float(rule.w_mature / amp) * unit
         scale = int(np.rint(mature))

@@ -6,6 +6,7 @@ import numpy as np
 
 from bioplastic.description import (
     LIF,
+    Connectivity,
     HardWTA,
     Network,
     PairSTDP,
@@ -63,7 +64,11 @@ def _check_projection(network: Network, q: Projection) -> None:
                 network, q.name, rule.homeostasis, "needs a PlateauBranch as target to count z"
             )
     c, post = q.connectivity, network[q.post]
-    if rule is not None and len(np.unique(c.i * post.size + c.j)) != len(c):
+    if (
+        rule is not None
+        and isinstance(c, Connectivity)
+        and len(np.unique(c.i * post.size + c.j)) != len(c)
+    ):
         raise _refuse(
             network, q.name, "repeated synapses", "learns on one synapse for each pre and post"
         )

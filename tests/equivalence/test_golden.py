@@ -47,5 +47,5 @@ def test_first_episodes_of_set_one_equal_the_recorded_trace():
 
 if __name__ == "__main__":
     GOLDEN.parent.mkdir(exist_ok=True)
-    np.savez_compressed(GOLDEN, **trace(simulate()))
+    np.savez_compressed(GOLDEN, **trace(simulate()))  # type: ignore[arg-type]
     print(GOLDEN)

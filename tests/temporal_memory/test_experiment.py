@@ -16,7 +16,7 @@ from bioplastic.networks import temporal_memory as tm
 from bioplastic.quantize import lower
 from bioplastic.result import Panel
 
-NEEDED = [
+NEEDED = (
     "episodes_to_zero_error",
     "final_error",
     "false_positives",
@@ -24,7 +24,7 @@ NEEDED = [
     "active_neurons_last_element",
     "model_seconds",
     "cpu_seconds",
-]
+)
 
 
 @pytest.fixture
@@ -67,7 +67,9 @@ def test_several_seeds_have_metrics_and_figures_of_their_own(small):
 
 def test_every_task_can_be_described():
     for task in tm.SEQUENCES:
-        network = experiment.describe(experiment.Config(task=task, episodes=1), seed=1)
+        network = experiment.describe(
+            configure(experiment.Config, [f"task={task}", "episodes=1"]), seed=1
+        )
         assert network.name == f"temporal memory, set {task}"
 
 

@@ -37,7 +37,7 @@ def run_cpu(
             flat, pops, channels, synapses, ring, given, out,
             step, last, network.seed, network.max_delay,
         )  # fmt: skip
-        n, m = out.count
+        n, m = out.written
         pieces.append((out.step[:n], out.unit[:n], out.onset_step[:m], out.onset_slot[:m]))
     arrays = read_back(network, state, flat, synapses) | _recent(network, ring, last)
     spike_step, unit, onset_step, slot = (
@@ -57,7 +57,7 @@ def _output(spikes: int, onsets: int, counters: np.ndarray) -> Output:
         unit=np.empty(spikes, np.int64),
         onset_step=np.empty(onsets, np.int64),
         onset_slot=np.empty(onsets, np.int64),
-        count=np.zeros(2, np.int64),
+        written=np.zeros(2, np.int64),
         counters=counters,
     )
 

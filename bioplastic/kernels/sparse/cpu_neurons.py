@@ -146,8 +146,8 @@ def start_plateaus(
             )
             counters[SATURATIONS] += fresh > TRACE_MAX
             x.trace[k], x.trace_step[k] = min(fresh, TRACE_MAX), step
-            out.onset_step[out.count[1]], out.onset_slot[out.count[1]] = step, k
-            out.count[1] += 1
+            out.onset_step[out.written[1]], out.onset_slot[out.written[1]] = step, k
+            out.written[1] += 1
 
 
 @nb.njit(cache=True)

@@ -64,7 +64,7 @@ class Output(NamedTuple):
     unit: np.ndarray
     onset_step: np.ndarray
     onset_slot: np.ndarray
-    count: np.ndarray  # (2,) spikes and onsets written
+    written: np.ndarray  # (2,) spikes and onsets written
     counters: np.ndarray
 
 
@@ -190,8 +190,8 @@ def _reset_all(x: Any, pops: Any, channels: Any, ring: Any, slot: Any, out: Any,
         group, unit = pops.number[p, GROUP], pops.number[p, UNIT]
         for k in range(ring.edge[slot, group], ring.edge[slot, group + 1]):
             neurons.reset(x, pops, channels, p, ring.units[slot, k] - unit + pops.first[p])
-            out.step[out.count[0]], out.unit[out.count[0]] = step, ring.units[slot, k]
-            out.count[0] += 1
+            out.step[out.written[0]], out.unit[out.written[0]] = step, ring.units[slot, k]
+            out.written[0] += 1
             out.counters[SPIKES] += 1
 
 
@@ -208,7 +208,7 @@ def advance(
     last_spike = step - 1
     while step < last:
         room = min(
-            len(out.step) - out.count[0] - n, len(out.onset_step) - out.count[1] - len(x.hold)
+            len(out.step) - out.written[0] - n, len(out.onset_step) - out.written[1] - len(x.hold)
         )
         if room < 0:
             break

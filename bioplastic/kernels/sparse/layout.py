@@ -160,7 +160,7 @@ def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
 
 def groups(network: IntegerNetwork) -> tuple[dict[str, int], np.ndarray]:
     """Place of each source and population among the unit groups, and their first units."""
-    every = (*network.sources, *network.populations)
+    every = network.groups
     return {g.name: k for k, g in enumerate(every)}, _starts([g.size for g in every])
 
 

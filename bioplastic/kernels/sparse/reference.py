@@ -203,7 +203,7 @@ def reset(p: IntegerPopulation, x: dict[str, np.ndarray], ids: np.ndarray) -> No
 
 def _units(network: IntegerNetwork) -> dict[str, int]:
     first, start = {}, 0
-    for group in (*network.sources, *network.populations):
+    for group in network.groups:
         first[group.name] = start
         start += group.size
     return first
@@ -214,7 +214,7 @@ def _past(network: IntegerNetwork, x: dict[str, np.ndarray]) -> Past:
     units, steps = x.pop("recent_unit"), x.pop("recent_step")
     for step in np.unique(steps).tolist():
         past[step] = {}
-        for group in (*network.sources, *network.populations):
+        for group in network.groups:
             ids = units[steps == step] - _units(network)[group.name]
             past[step][group.name] = ids[(ids >= 0) & (ids < group.size)]
     return past
