@@ -115,7 +115,8 @@ class Recruitment:
 
     The pool of a population matures in order of index: one neuron, the front, is excitable at a
     time. Its silent synapses see every parent: the gate opens for any eligible parent, but the
-    drive that passes is weaker, so it spikes later than a matching neuron would and is shunted if one did.
+    drive that passes is weaker, so it spikes later than a matching neuron would and is shunted
+    if one did.
     When it spikes, the synapses of the latest pair (parent, symbol) that drove it are potentiated
     at once to full weight, it is mature from then on and the front moves by one. A pair that
     another neuron holds already is not grown again, and only mature neurons' axons transmit.

@@ -95,8 +95,8 @@ def learned(found: SequenceRun, manifest: dict[str, Any]) -> Learned:
     """The hand-over: grown synapses by pool, weights and fast states by branch, learned tables.
 
     "<prime>/i", "/j" and "<drive>/i", "/j" list the grown synapses; "<value>/levels" (keys, V)
-    int8 are slow weights in units of "<value>/lsb" nats; "<value>/fast" (keys, V) int8 states; "/arrivals"
-    (keys,) activations; "/efficacy" (levels,) and "/gain" (bins,) in nats and 1.
+    int8 are slow weights in units of "<value>/lsb" nats; "<value>/fast" (keys, V) int8 states;
+    "/arrivals" (keys,) activations; "/efficacy" (levels,) and "/gain" (bins,) in nats and 1.
     """
     circuit, state, network = found.circuit, found.run.state, found.network
     program = circuit.program

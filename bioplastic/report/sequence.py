@@ -138,7 +138,7 @@ def raster(found: SequenceRun) -> Panel:
 
 
 def lags_of(found: SequenceRun, branch: int, t: int) -> list[int]:
-    """Places back, from the symbol predicted at the end of cycle t, that branch's key stands for."""
+    """Places back, from the symbol predicted after cycle t, that a branch's key stands for."""
     name = found.circuit.branches[branch]
     if name.startswith("order"):
         return list(range(1, min(int(name[5:]), t + 1) + 1))
@@ -256,8 +256,8 @@ def timing(found: SequenceRun, shuffled: SequenceRun | None) -> Note:
         text = "The control with shuffled spike times was not run (shuffle=false)."
     else:
         text = (
-            f"With every symbol's spike at a random phase of its own cycle, same symbols in the same"
-            f" order, the same network reaches {shuffled.surprise.mean():.3f} instead of"
+            "With every symbol's spike at a random phase of its own cycle, same symbols in the same"
+            " order, the same network reaches {shuffled.surprise.mean():.3f} instead of"
             f" {found.surprise.mean():.3f} bits per symbol: primed gates have closed again when the"
             f" drive comes, and teacher spikes fall into the phase that depresses."
             f" It grew {shuffled.context_neurons:,} keys instead of {found.context_neurons:,}."

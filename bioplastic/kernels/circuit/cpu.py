@@ -33,6 +33,7 @@ from bioplastic.kernels.philox import philox4x32
 NEVER = np.int64(2**62)
 U_SHIFT = GAIN_FRACTION + WEIGHT_FRACTION - FRACTION
 DITHER, NOISE = 1, 2
+CHANGE, LEADER, CROSS, TAUGHT = range(4)
 
 
 @nb.njit(cache=True)
@@ -81,6 +82,7 @@ def _adopt(pr, st, table, children, by_symbol, p, k):
 
 @nb.njit(cache=True)
 def _trunc30(x):
+    """x·2⁻³⁰ rounded toward zero."""
     return np.int32(x >> 30) if x >= 0 else np.int32(-((-x) >> 30))
 
 
@@ -96,7 +98,7 @@ def _wake(st, active, count, k):
 
 @nb.njit(cache=True)
 def _integrate(pr, st, active, count, pool_of, fired, counts):
-    """Advance awake keys one step; fired[p] = the one that spikes, −1 = none. Returns awake count."""
+    """Advance awake keys one step; fired[p] = who spikes, −1 = none. Returns the awake count."""
     fired[:] = -1
     kept = 0
     for m in range(count):
@@ -188,7 +190,8 @@ def _arrive_value(pr, st, b, key, now, counts):
 
 
 @nb.njit(cache=True)
-def _deliver(pr, st, now, table, children, by_symbol, active, count, counts):
+def _deliver(pr, st, now, index, active, count, counts):
+    table, children, by_symbol = index
     slot = now % len(st.queued)
     n = st.queued[slot]
     for kind in range(5):
@@ -343,122 +346,154 @@ def _source(pr, st, symbol):
 
 
 @nb.njit(cache=True)
-def _run(pr, st, symbols, spike_steps, following, first_cycle, cycles, tr, written):
-    n_pools = len(st.mature)
-    table, children, by_symbol = _index(pr, st)
-    pool_of = np.zeros(len(st.v), np.int32)
-    for p in range(n_pools):
-        pool_of[pr.first[p] : pr.first[p + 1]] = p
-    active = np.zeros(len(st.v), np.int32)
+def _open_race(pr, st, now, phase, plan):
+    """At the start of a gamma cycle: draw the noise, open the race."""
+    if phase >= pr.encoding and (phase - pr.encoding) % pr.gamma_steps == 0:
+        _draw_noise(pr, st, now)
+        st.race[0] = 1
+        plan[CHANGE] = 0
+
+
+@nb.njit(cache=True)
+def _output(pr, st, now, phase, u, plan):
+    """(output that spikes in this step or −1, was it forced); plan caches the race's next crossing."""
+    if plan[TAUGHT]:
+        plan[TAUGHT] = 0
+        forced = -1
+        for v in range(pr.symbols):
+            if st.forced[v]:
+                forced = v
+                st.forced[v] = 0
+        if forced >= 0:
+            return forced, 1
+    if phase < pr.encoding or st.race[0] == 0:
+        return -1, 0
+    if now >= plan[CHANGE]:
+        plan[CHANGE] = _potentials(pr, st, now, u)
+        opened = now - (phase - pr.encoding) % pr.gamma_steps
+        plan[LEADER], plan[CROSS] = _race(pr, st, now, opened, u)
+    return (plan[LEADER], 0) if now >= plan[CROSS] else (-1, 0)
+
+
+@nb.njit(cache=True)
+def _shunt(pr, st, p, k, active, count, pool_of):
+    """The pool of spike k goes to rest; returns how many keys stay awake."""
+    kept = 0
+    st.ref[k] = pr.t_ref[p]
+    for m in range(count):
+        key = active[m]
+        if pool_of[key] == p:
+            st.v[key] = 0
+            st.i[key] = 0
+        if st.v[key] != 0 or st.i[key] != 0 or st.ref[key] > 0:
+            active[kept] = key
+            kept += 1
+    return kept
+
+
+@nb.njit(cache=True)
+def _finish_keys(pr, st, c, now, fired, active, count, pool_of, index, tr, written):
+    """Key spikes of this step: recruitment, shunt, arrivals queued."""
+    table, children, by_symbol = index
+    for p in range(len(fired)):
+        k = fired[p]
+        if k < 0:
+            continue
+        st.spikes[k] += 1
+        grown, new = _mature(pr, st, p, k, table, children, by_symbol)
+        if new:
+            tr.recruited[c, p] = k
+        count = _shunt(pr, st, p, k, active, count, pool_of)
+        tr.key_step[written[0]], tr.key_id[written[0]] = now, k
+        written[0] += 1
+        tr.counts[KEY_SPIKES] += 1
+        if grown:
+            _emit(pr, st, p, k)
+    return count
+
+
+@nb.njit(cache=True)
+def _finish_output(pr, st, c, now, phase, winner, forced, tr, written):
+    """An output spike, or the end of a race that nobody won."""
+    if winner >= 0:
+        if phase >= pr.encoding:
+            if st.race[0]:
+                tr.winners[c, (phase - pr.encoding) // pr.gamma_steps] = winner
+            st.race[0] = 0
+        at = written[1]
+        tr.out_step[at], tr.out_id[at], tr.out_forced[at] = now, winner, forced
+        written[1] += 1
+        tr.counts[OUTPUT_SPIKES] += 1
+        _learn(pr, st, winner, now, tr.counts)
+    last = (phase - pr.encoding) % pr.gamma_steps == pr.gamma_steps - 1
+    if st.race[0] and phase >= pr.encoding and last:
+        tr.counts[SILENT_RACES] += 1
+        st.race[0] = 0
+
+
+@nb.njit(cache=True)
+def _read_out(pr, st, c, now, following, u, tr):
+    """End of a cycle: potentials that predict the next symbol, and who held them."""
+    _potentials(pr, st, now + 1, u)
+    tr.potential[c, :] = u
+    for b in range(len(st.held_row)):
+        if st.held_row[b] >= 0 and now + 1 < st.held_until[b]:
+            tr.held[c, b] = st.held_row[b] - pr.branch_first[b] + pr.first[pr.branch_pool[b]]
+            tr.share[c, b] = st.held_u[b, following] if following >= 0 else 0
+
+
+@nb.njit(cache=True)
+def _awake(pr, st, pool_of, active):
+    """Pool of every key, and the keys that are not at rest."""
     count = 0
+    for p in range(len(st.mature)):
+        pool_of[pr.first[p] : pr.first[p + 1]] = p
     for k in range(len(st.v)):
         if st.v[k] != 0 or st.i[k] != 0 or st.ref[k] > 0:
             active[count] = k
             count += 1
-    fired = np.full(n_pools, -1, np.int32)
+    return count
+
+
+@nb.njit(cache=True)
+def _run(pr, st, symbols, spike_steps, following, tr, written):
+    index = _index(pr, st)
+    pool_of = np.zeros(len(st.v), np.int32)
+    active = np.zeros(len(st.v), np.int32)
+    count = _awake(pr, st, pool_of, active)
+    fired = np.full(len(st.mature), -1, np.int32)
     u = np.zeros(pr.symbols, np.int32)
+    plan = np.zeros(4, np.int64)
+    plan[CROSS], plan[TAUGHT] = NEVER, 1
     counts = tr.counts
-    keys, outs = written[0], written[1]
-    change, leader, cross, taught = np.int64(0), 0, NEVER, True
-    for c in range(cycles):
+    for c in range(len(symbols)):
         for phase in range(pr.period):
             now = st.step[0]
-            idle = True
-            fired[:] = -1
-            if count > 0:
-                count = _integrate(pr, st, active, count, pool_of, fired, counts)
-                idle = False
-            # the race
-            winner, forced = -1, -1
-            racing = phase >= pr.encoding
-            if racing and (phase - pr.encoding) % pr.gamma_steps == 0:
-                _draw_noise(pr, st, now)
-                st.race[0] = 1
-                change = np.int64(0)
-            if taught:
-                taught = False
-                for v in range(pr.symbols):
-                    if st.forced[v]:
-                        forced = v
-                        st.forced[v] = 0
-            if forced >= 0:
-                winner = forced
-            elif racing and st.race[0]:
-                if now >= change:
-                    change = _potentials(pr, st, now, u)
-                    opened = now - (phase - pr.encoding) % pr.gamma_steps
-                    leader, cross = _race(pr, st, now, opened, u)
-                if now >= cross:
-                    winner = leader
-            gamma = (phase - pr.encoding) // pr.gamma_steps if racing else -1
-            # arrivals
-            if st.queued[now % len(st.queued)] > 0:
-                count = _deliver(pr, st, now, table, children, by_symbol, active, count, counts)
-                change = np.int64(0)
-                idle, taught = False, True
-            # plasticity
-            if winner >= 0:
-                idle = False
-                if racing:
-                    if st.race[0]:
-                        tr.winners[c, gamma] = winner
-                    st.race[0] = 0
-                tr.out_step[outs], tr.out_id[outs] = now, winner
-                tr.out_forced[outs] = 1 if forced >= 0 else 0
-                outs += 1
-                counts[OUTPUT_SPIKES] += 1
-                _learn(pr, st, winner, now, counts)
-            if (
-                racing
-                and st.race[0]
-                and (phase - pr.encoding) % pr.gamma_steps == pr.gamma_steps - 1
-            ):
-                counts[SILENT_RACES] += 1
-                st.race[0] = 0
-            # key spikes: recruitment, shunt, queue
+            idle = count == 0
             if not idle:
-                for p in range(n_pools):
-                    k = fired[p]
-                    if k < 0:
-                        continue
-                    st.spikes[k] += 1
-                    grown, new = _mature(pr, st, p, k, table, children, by_symbol)
-                    if new:
-                        tr.recruited[c, p] = k
-                    kept = 0
-                    for m in range(count):
-                        if pool_of[active[m]] == p:
-                            st.v[active[m]] = 0
-                            st.i[active[m]] = 0
-                        if active[m] == k:
-                            st.ref[k] = pr.t_ref[p]
-                        if st.v[active[m]] != 0 or st.i[active[m]] != 0 or st.ref[active[m]] > 0:
-                            active[kept] = active[m]
-                            kept += 1
-                    count = kept
-                    tr.key_step[keys], tr.key_id[keys] = now, k
-                    keys += 1
-                    counts[KEY_SPIKES] += 1
-                    if grown:
-                        _emit(pr, st, p, k)
+                count = _integrate(pr, st, active, count, pool_of, fired, counts)
+            _open_race(pr, st, now, phase, plan)
+            winner, forced = _output(pr, st, now, phase, u, plan)
+            if st.queued[now % len(st.queued)] > 0:
+                count = _deliver(pr, st, now, index, active, count, counts)
+                plan[CHANGE], plan[TAUGHT] = 0, 1
+                idle = False
+            if winner >= 0 or st.race[0]:
+                _finish_output(pr, st, c, now, phase, winner, forced, tr, written)
+            if not idle:
+                count = _finish_keys(
+                    pr, st, c, now, fired, active, count, pool_of, index, tr, written
+                )
+                fired[:] = -1
             if spike_steps[c] == now:
                 _source(pr, st, symbols[c])
                 counts[SOURCE_SPIKES] += 1
-                idle = False
             counts[STEPS] += 1
-            counts[EMPTY_STEPS] += idle
+            counts[EMPTY_STEPS] += idle and winner < 0
             if phase == pr.period - 1:
-                change = _potentials(pr, st, now + 1, u)
-                tr.potential[c, :] = u
-                for b in range(len(st.held_row)):
-                    if st.held_row[b] >= 0 and now + 1 < st.held_until[b]:
-                        tr.held[c, b] = (
-                            st.held_row[b] - pr.branch_first[b] + pr.first[pr.branch_pool[b]]
-                        )
-                        tr.share[c, b] = st.held_u[b, following[c]] if following[c] >= 0 else 0
-                change = np.int64(0)
+                _read_out(pr, st, c, now, following[c], u, tr)
+                plan[CHANGE] = 0
             st.step[0] = now + 1
-    written[0], written[1] = keys, outs
 
 
 def run(
@@ -476,5 +511,5 @@ def run(
     following (L,) int32   the symbol after it, only for `trace.share`; −1 = unknown
     """  # fmt: skip
     written = np.zeros(2, np.int64)
-    _run(program, state, symbols, steps, following, 0, len(symbols), trace, written)
+    _run(program, state, symbols, steps, following, trace, written)
     return int(written[0]), int(written[1])

@@ -120,7 +120,7 @@ class State(NamedTuple):
     """(P, 2) int32 latest arrivals (parent, symbol) at the front's silent synapses."""
     prime_key: np.ndarray
     prime_until: np.ndarray
-    """(E, K) arrivals that may still gate: parent key (−1 = free slot), last open step + 1 (int64)."""
+    """(E, K) arrivals that may still gate: parent key (−1 = free), last open step + 1."""
     arrivals: np.ndarray
     """(R,) int32 earlier arrivals per synapse row (branch, pre)."""
     w: np.ndarray
@@ -170,8 +170,9 @@ def fresh_state(program: Program, mature: np.ndarray, gain: np.ndarray, fast: np
         v=zeros(n, np.int32), i=zeros(n, np.int32), ref=zeros(n, np.int32),
         parent=np.full(n, -1, np.int32), symbol=np.full(n, -1, np.int32), spikes=zeros(n, np.int32),
         mature=np.array(mature, np.int32), candidate=np.full((n_pools, 2), -1, np.int32),
-        prime_key=np.full((edges, slots), -1, np.int32), prime_until=zeros((edges, slots), np.int64),
-        arrivals=zeros(rows, np.int32), w=zeros((rows, size), np.int8), f=zeros((rows, size), np.int8),
+        prime_key=np.full((edges, slots), -1, np.int32),
+        prime_until=zeros((edges, slots), np.int64), arrivals=zeros(rows, np.int32),
+        w=zeros((rows, size), np.int8), f=zeros((rows, size), np.int8),
         gain=np.array(gain, np.int32), fast=np.array(fast, np.int32),
         held_row=np.full(n_branches, -1, np.int32), held_until=zeros(n_branches, np.int64),
         held_n=zeros(n_branches, np.int32), held_w=zeros((n_branches, size), np.int8),

@@ -195,7 +195,7 @@ class Reference:
                 st.gain[b, bin_] = min(max(gain, 0), pr.gain_max)
 
     def learn_fast(self, b: int, v: int, teacher: bool) -> None:
-        """Efficacy of the fast state that was used; at a teacher spike also the states themselves."""
+        """Efficacy of the fast state in use; at a teacher spike also the states themselves."""
         pr, st = self.pr, self.st
         level = st.held_f[b, v]
         if level > 0 and st.held_n[b] >= pr.spare:

@@ -1,0 +1,16 @@
+"""Golden trace of 2026-11-23: 300 symbols, hashed. A change here is a line under Numerics."""
+
+import hashlib
+
+import numpy as np
+
+GOLDEN = ""
+
+
+def test_three_hundred_symbols_keep_their_bits(go):
+    symbols = np.random.default_rng(2026).integers(0, 6, 300)
+    run = go(symbols, 6, order=3)
+    digest = hashlib.sha256()
+    for array in (run.potential, run.winners, run.state.w, run.state.f, run.state.gain):
+        digest.update(np.ascontiguousarray(array, "<i4").tobytes())
+    assert digest.hexdigest()[:32] == GOLDEN

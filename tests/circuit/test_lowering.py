@@ -1,0 +1,78 @@
+"""Lowering of circuits: exact integers, and refusals that name the object."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from brian2 import Quantity, ms, mV
+
+from bioplastic.description import HardWTA, Network, SymbolSchedule, ThetaSTDP
+from bioplastic.errors import UnsupportedModel
+from bioplastic.kernels.circuit.program import FRACTION
+from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
+from bioplastic.quantize.circuit import gumbel_table, lower_circuit
+
+
+def network(**changes) -> Network:
+    schedule = SymbolSchedule(symbols=np.array([0, 1, 2, 1]), size=3)
+    return dendritic_attention(schedule, replace(Parameters(order=2, pool=9), **changes))
+
+
+def swapped(net: Network, name: str, **changes) -> Network:
+    populations = [replace(p, **changes) if p.name == name else p for p in net.populations]
+    return replace(net, populations=populations)
+
+
+def refused(net: Network, match: str, dt: Quantity = 0.5 * ms) -> None:
+    with pytest.raises(UnsupportedModel, match=match):
+        lower_circuit(net, dt=dt, seed=0)
+
+
+def test_tables_are_the_rule_in_fixed_point():
+    circuit = lower_circuit(network(), dt=0.5 * ms, seed=0)
+    n, stdp = np.arange(512), ThetaSTDP()
+    assert np.abs(circuit.program.eta_plus[0] / 2**14 - stdp.eta(n)).max() <= 2**-15
+    assert np.abs(circuit.program.eta_minus[0] / 2**14 - stdp.depression(n)).max() <= 2**-15
+    assert circuit.errors["propagators"] <= 2**-31
+
+
+def test_gumbel_table_has_the_moments_of_its_law():
+    """Mean γ and variance π²/6; the cut at 2⁻¹⁷ costs less than the tail's own contribution."""
+    g = gumbel_table() / 2**FRACTION
+    assert abs(g.mean() - np.euler_gamma) < 1e-3
+    assert abs(g.var() - np.pi**2 / 6) < 1e-2
+    assert (np.diff(g) >= 0).all()
+
+
+def test_delays_are_steps():
+    program = lower_circuit(network(), dt=0.5 * ms, seed=0).program
+    assert program.period == 250
+    assert program.teacher_delay == 2
+    assert set(program.prime_delay) == {230}
+    assert set(program.branch_delay) == {10}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"teacher_delay": 1.1 * ms}, "whole number of steps"),
+        ({"value_delay": 0 * ms}, "at least 1"),
+        ({"drive_psp": 15 * mV}, "matching key spikes after"),
+        ({"stdp": ThetaSTDP(w_max=3.0)}, "fit int8"),
+    ],
+)
+def test_what_the_grid_or_the_bits_cannot_hold_is_refused(change, match):
+    refused(network(**change), match)
+
+
+def test_what_the_kernel_does_not_know_is_refused():
+    net = network()
+    refused(swapped(net, "outputs", inhibition=HardWTA(k=2)), "outputs")
+    refused(swapped(net, "order1", recruitment=None), "order1")
+    refused(swapped(net, "order1", inhibition=None), "order1")
+    refused(
+        swapped(net, "order1", neuron=replace(net["order1"].neuron, v_reset=-5 * mV)), "v_reset"
+    )
+    refused(
+        replace(net, projections=[q for q in net.projections if q.name != "teacher"]), "teacher"
+    )
