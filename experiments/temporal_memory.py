@@ -22,17 +22,13 @@ import numpy as np
 from brian2 import ms
 from brian2.units.fundamentalunits import Quantity as BrianQuantity
 
-from bioplastic.analysis.temporal_memory import (
-    PredictionScore,
-    active_neurons,
-    plateau_ends,
-    score_predictions,
-)
+from bioplastic.analysis.temporal_memory import active_neurons, plateau_ends, score_predictions
+from bioplastic.analysis.temporal_memory_metrics import Run, metrics, table
 from bioplastic.config import setting
 from bioplastic.description import Network
 from bioplastic.networks import temporal_memory as tm
 from bioplastic.provenance import stream
-from bioplastic.result import Panel, Quantity, Result, SpikeRecord, Table
+from bioplastic.result import Panel, Quantity, Result, SpikeRecord
 
 BACKENDS = ("cpu", "reference", "brian2")
 QUICK = {"episodes": 3}
@@ -49,18 +45,6 @@ class Config:
     homeostasis: bool = setting(True, help="control of the plateau rate")
     delta_t: BrianQuantity = setting(40 * ms, low=1 * ms, high=1000 * ms, help="between elements")
     dt: BrianQuantity = setting(0.1 * ms, low=0.01 * ms, high=1 * ms, help="time step")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
-    """One seed: spikes, plateau onsets, scores, and what it cost."""
-
-    spikes: dict[str, SpikeRecord]
-    onsets: SpikeRecord
-    score: PredictionScore
-    active: np.ndarray
-    model_seconds: float
-    cpu_seconds: float
 
 
 def parameters(config: Config) -> tm.Parameters:
@@ -84,13 +68,13 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
     first, p = runs[seed], parameters(config)
     zero = [r.score.first_zero for r in runs.values()]
     return Result(
-        metrics=_metrics(runs),
+        metrics=metrics(runs),
         headline=(
             f"Set {config.task}: {sum(r.score.error[-1] == 0 for r in runs.values())} of "
             f"{len(runs)} networks end without prediction error; first without error after "
             f"{', '.join('never' if z < 0 else str(z) for z in zero)} episodes."
         ),
-        sections=[*_panels(runs, first, p), _table(runs)],
+        sections=[*_panels(runs, first, p), table(runs)],
         spikes=first.spikes,
         arrays={
             "prediction_error": Quantity(values=np.array([r.score.error for r in runs.values()])),
@@ -154,47 +138,6 @@ def _simulate(
     start = time.process_time()
     result = dispatch.run(lowered, steps, backend=backend)
     return result.spikes, result.onsets["excitatory.distal"], time.process_time() - start
-
-
-def _of_one(r: Run) -> dict[str, float | int]:
-    last = [row[~np.isnan(row)][-1] for row in r.active[-1]]
-    return {
-        "episodes_to_zero_error": r.score.first_zero,
-        "episodes_to_stable_zero_error": r.score.stable_zero,
-        "final_error": float(r.score.error[-1]),
-        "false_positives": int(r.score.false_positives[-1].sum()),
-        "false_negatives": int(r.score.false_negatives[-1].sum()),
-        "active_neurons_last_element": float(np.mean(last)),
-        "model_seconds": r.model_seconds,
-        "cpu_seconds": r.cpu_seconds,
-    }
-
-
-def _metrics(runs: dict[int, Run]) -> dict[str, float | int]:
-    each = {seed: _of_one(r) for seed, r in runs.items()}
-    together: dict[str, float | int] = {}
-    for name in next(iter(each.values())):
-        values = [m[name] for m in each.values()]
-        if name.startswith("episodes_to"):
-            together[name] = -1 if min(values) < 0 else max(values)
-        else:
-            together[name] = float(np.mean(values))
-    together["seeds_ending_at_zero_error"] = sum(m["final_error"] == 0 for m in each.values())
-    if len(each) > 1:
-        together |= {f"{n}_seed{k}": v for k, m in each.items() for n, v in m.items()}
-    return together
-
-
-def _table(runs: dict[int, Run]) -> Table:
-    each = {seed: _of_one(r) for seed, r in runs.items()}
-    names = list(next(iter(each.values())))
-    return Table(
-        key="seeds",
-        title="Every seed",
-        caption="False positives and negatives: subpopulations, sum over sequences, last episode.",
-        columns=("seed", *(n.replace("_", " ") for n in names)),
-        rows=[(seed, *(round(v, 3) for v in m.values())) for seed, m in each.items()],
-    )
 
 
 def _panels(runs: dict[int, Run], first: Run, p: tm.Parameters) -> list[Panel]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.sparse.cpu_step import Given, Output, Ring, advance
+from bioplastic.kernels.sparse.cpu_step import advance
+from bioplastic.kernels.sparse.events import Found
 from bioplastic.kernels.sparse.layout import groups, lay_populations
+from bioplastic.kernels.sparse.layout_run import Given, Output, Ring
 from bioplastic.kernels.sparse.layout_synapses import lay_projections, lay_state, read_back
 from bioplastic.kernels.sparse.state import KernelState
 from bioplastic.quantize.integer_network import IntegerNetwork, PlateauChannel
 
-Found = dict[str, tuple[np.ndarray, np.ndarray]]  # name -> steps, ids, ordered by (step, id)
 COUNTERS = ("spikes", "synaptic_events", "weight_updates", "saturations", "neuron_updates")
 ROOM = 1 << 16
 

@@ -12,33 +12,29 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from bioplastic.kernels.sparse.layout import (
-    BLOCK,
-    CHANNEL_NUMBERS,
-    EXPONENTIAL,
-    PLATEAU,
-    POPULATION_NUMBERS,
+from bioplastic.kernels.sparse.cpu_events import (
+    BASE,
+    EXECUTED,
+    KIND,
+    PIH,
+    PII,
+    PV1,
+    PVH,
+    PVI,
+    PVV,
+    THETA_DECAY,
+    THETA_STEP,
+    THRESHOLD,
+    UNIT,
+    V_TH,
+    candidates,
+    start_plateaus,
 )
-from bioplastic.quantize.fixed_point import PROPAGATOR, TABLE, TRACE_MAX, TRACE_ONE
+from bioplastic.kernels.sparse.layout import EXPONENTIAL, PLATEAU
+from bioplastic.quantize.fixed_point import PROPAGATOR
 
 Q = PROPAGATOR
-SPIKES, EVENTS, UPDATES, SATURATIONS, EXECUTED = range(5)
 HALF = np.int64(1 << (PROPAGATOR - 1))
-TABLE_HALF = 1 << (TABLE - 1)
-PVV, PV1, V_TH, V_RESET, REFRACTORY, THETA_DECAY, THETA_STEP, WINNERS, CYCLE, GROUP, UNIT = range(
-    len(POPULATION_NUMBERS)
-)
-KIND, BASE, PII, PIH, PVI, PVH, THRESHOLD, CLAMP, DURATION, POPULATION, TABLE_LOW, TABLE_LENGTH = (
-    range(len(CHANNEL_NUMBERS))
-)
-
-
-@nb.njit(cache=True)
-def decayed(value: Any, age: Any, table: Any, low: Any, length: Any) -> Any:
-    """Trace of `age` steps; table entries low..low+length−1."""
-    if age >= length:
-        return np.int64(0)
-    return (value * np.int64(table[low + age]) + TABLE_HALF) >> TABLE
 
 
 @nb.njit(cache=True)
@@ -127,30 +123,6 @@ def decay_threshold(theta: Any, low: Any, high: Any, decay: Any) -> Any:
 
 
 @nb.njit(cache=True)
-def start_plateaus(
-    x: Any, low: Any, high: Any, shift: Any, channels: Any, c: Any, step: Any,
-    out: Any, counters: Any,
-) -> None:  # fmt: skip
-    """Clamp the branches of neurons low..high that are above threshold; note the onsets.
-
-    shift   place in channel c of neuron 0, less the neuron
-    """
-    number = channels.number[c]
-    for neuron in range(low, high):
-        k = neuron + shift
-        if x.current[k] > number[THRESHOLD] and x.hold[k] == 0:
-            x.current[k], x.rise[k], x.hold[k] = number[CLAMP], 0, number[DURATION]
-            age = step - x.trace_step[k]
-            fresh = TRACE_ONE + decayed(
-                x.trace[k], age, channels.table, number[TABLE_LOW], number[TABLE_LENGTH]
-            )
-            counters[SATURATIONS] += fresh > TRACE_MAX
-            x.trace[k], x.trace_step[k] = min(fresh, TRACE_MAX), step
-            out.onset_step[out.written[1]], out.onset_slot[out.written[1]] = step, k
-            out.written[1] += 1
-
-
-@nb.njit(cache=True)
 def advance_population(
     x: Any, pops: Any, channels: Any, p: Any, total: Any, step: Any,
     units: Any, count: Any, out: Any, counters: Any,
@@ -198,44 +170,3 @@ def advance_population(
         if above:
             count = candidates(x, low, high, v_th, unit, units, count)
     return count
-
-
-@nb.njit(cache=True)
-def candidates(x: Any, low: Any, high: Any, v_th: Any, shift: Any, units: Any, count: Any) -> Any:
-    """Append the units of neurons low..high that are above threshold and not refractory."""
-    for k in range(low, high):
-        over = np.int64(x.v[k]) > v_th + np.int64(x.theta[k])
-        if over and x.refractory[k] == 0:
-            units[count] = k + shift
-            count += 1
-    return count
-
-
-@nb.njit(cache=True)
-def best(x: Any, p: Any, v_th: Any, shift: Any, units: Any, first: Any, count: Any) -> Any:
-    """Keep of units[first:count] the `left` with the largest margin, ascending; HardWTA."""
-    keep = min(x.left[p], count - first)
-    for place in range(first, first + keep):
-        top, margin = place, np.int64(-(1 << 62))
-        for other in range(place, count):
-            k = units[other] - shift
-            m = np.int64(x.v[k]) - v_th - np.int64(x.theta[k])
-            if m > margin or (m == margin and units[other] < units[top]):
-                top, margin = other, m
-        units[place], units[top] = units[top], units[place]
-    x.left[p] -= keep
-    units[first : first + keep].sort()
-    return first + keep
-
-
-@nb.njit(cache=True)
-def reset(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
-    """After a spike of neuron k: v at reset, refractory, plateaus over, threshold up."""
-    number = pops.number[p]
-    x.v[k], x.refractory[k] = number[V_RESET], number[REFRACTORY]
-    x.theta[k] += number[THETA_STEP]
-    for c in range(pops.first_channel[p], pops.first_channel[p + 1]):
-        if channels.number[c, KIND] == PLATEAU:
-            s = k - pops.first[p] + channels.number[c, BASE]
-            x.current[s], x.rise[s], x.hold[s] = 0, 0, 0
-    x.active[pops.first_block[p] + (k - pops.first[p]) // BLOCK] = 1

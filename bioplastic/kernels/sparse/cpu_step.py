@@ -6,14 +6,15 @@ spike is under way, time jumps to the next given spike.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba as nb
 import numpy as np
 
+from bioplastic.kernels.sparse import cpu_events as events
 from bioplastic.kernels.sparse import cpu_neurons as neurons
 from bioplastic.kernels.sparse import cpu_synapses as synapses
-from bioplastic.kernels.sparse.cpu_neurons import (
+from bioplastic.kernels.sparse.cpu_events import (
     CYCLE,
     EVENTS,
     GROUP,
@@ -26,6 +27,8 @@ from bioplastic.kernels.sparse.cpu_neurons import (
 )
 from bioplastic.kernels.sparse.cpu_synapses import (
     DELAYS,
+    MINUS_LENGTH,
+    MINUS_LOW,
     PLUS_LENGTH,
     PLUS_LOW,
     POST_GROUP,
@@ -37,35 +40,6 @@ from bioplastic.kernels.sparse.cpu_synapses import (
     RULE,
 )
 from bioplastic.kernels.sparse.layout import BLOCK, PAIR, PERMANENCE, STATIC
-
-MINUS_LOW, MINUS_LENGTH = synapses.MINUS_LOW, synapses.MINUS_LENGTH
-
-
-class Ring(NamedTuple):
-    """Spikes of the last steps: slot = step mod slots (a power of two)."""
-
-    units: np.ndarray  # (slots, units) int64
-    edge: np.ndarray  # (slots, groups + 1): where the spikes of each group begin
-    step: np.ndarray  # (slots,) step that a slot holds
-
-
-class Given(NamedTuple):
-    """Source spikes ordered by (step, unit)."""
-
-    step: np.ndarray
-    unit: np.ndarray
-    first: np.ndarray  # (sources + 1,) first unit of each source
-
-
-class Output(NamedTuple):
-    """Buffers of spikes and plateau onsets, and the counters."""
-
-    step: np.ndarray
-    unit: np.ndarray
-    onset_step: np.ndarray
-    onset_slot: np.ndarray
-    written: np.ndarray  # (2,) spikes and onsets written
-    counters: np.ndarray
 
 
 @nb.njit(cache=True)
@@ -94,7 +68,7 @@ def _compete(x: Any, pops: Any, p: Any, units: Any, first: Any, count: Any, step
         for k in range(pops.first_start[p], pops.first_start[p + 1]):
             if pops.start[k] == phase:
                 x.left[p] = number[WINNERS]
-    return neurons.best(x, p, number[V_TH], number[UNIT] - pops.first[p], units, first, count)
+    return events.best(x, p, number[V_TH], number[UNIT] - pops.first[p], units, first, count)
 
 
 @nb.njit(cache=True)
@@ -189,7 +163,7 @@ def _reset_all(x: Any, pops: Any, channels: Any, ring: Any, slot: Any, out: Any,
     for p in range(len(pops.number)):
         group, unit = pops.number[p, GROUP], pops.number[p, UNIT]
         for k in range(ring.edge[slot, group], ring.edge[slot, group + 1]):
-            neurons.reset(x, pops, channels, p, ring.units[slot, k] - unit + pops.first[p])
+            events.reset(x, pops, channels, p, ring.units[slot, k] - unit + pops.first[p])
             out.step[out.written[0]], out.unit[out.written[0]] = step, ring.units[slot, k]
             out.written[0] += 1
             out.counters[SPIKES] += 1

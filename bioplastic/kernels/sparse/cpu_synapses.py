@@ -8,7 +8,7 @@ import numba as nb
 import numpy as np
 
 from bioplastic.kernels.philox import philox4x32
-from bioplastic.kernels.sparse.cpu_neurons import (
+from bioplastic.kernels.sparse.cpu_events import (
     BASE,
     KIND,
     TABLE_LENGTH,

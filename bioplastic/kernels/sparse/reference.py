@@ -7,11 +7,17 @@ agree with this file in every bit of spikes, state and counters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
-from bioplastic.kernels.sparse.events import Past, Spikes, arriving_groups, rows
+from bioplastic.kernels.sparse.events import (
+    Found,
+    Log,
+    Spikes,
+    arriving_groups,
+    past_spikes,
+    recent_spikes,
+    rows,
+)
 from bioplastic.kernels.sparse.reference_learning import make_learning
 from bioplastic.kernels.sparse.state import KernelState
 from bioplastic.quantize.fixed_point import PROPAGATOR, TRACE_MAX, TRACE_ONE, decayed, round_shift
@@ -23,8 +29,6 @@ from bioplastic.quantize.integer_network import (
     IntegerProjection,
     PlateauChannel,
 )
-
-Found = dict[str, tuple[np.ndarray, np.ndarray]]  # name -> steps, ids, ordered by (step, id)
 
 
 def run_reference(
@@ -38,7 +42,7 @@ def run_reference(
     x = state.copy().arrays
     counters = {"spikes": 0, "synaptic_events": 0, "weight_updates": 0, "saturations": 0}
     learning = [make_learning(network, q, x, counters) for q in network.projections]
-    past = _past(network, x)
+    past = past_spikes(network, x)
     spikes = Log(p.name for p in network.populations)
     onsets = Log(
         f"{p.name}.{c.name}"
@@ -70,31 +74,8 @@ def run_reference(
         past.pop(step - network.max_delay, None)
     counters["neuron_updates"] = steps * sum(p.size for p in network.populations)
     counters["neuron_updates_skipped"] = 0
-    x |= _recent(network, past)
+    x |= recent_spikes(network, past)
     return KernelState(step=state.step + steps, arrays=x), spikes.found(), onsets.found(), counters
-
-
-class Log:
-    """Events by name, collected step by step."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.events: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in names}
-
-    def add(self, name: str, step: int, ids: np.ndarray) -> None:
-        """Note that `ids` (ascending) had an event in `step`."""
-        if len(ids):
-            self.events[name].append((step, ids))
-
-    def found(self) -> Found:
-        """Steps and ids of every name, int64."""
-        none = np.zeros(0, np.int64)
-        return {
-            name: (
-                np.concatenate([none, *(np.full(len(ids), step) for step, ids in events)]),
-                np.concatenate([none, *(ids for _, ids in events)]),
-            )
-            for name, events in self.events.items()
-        }
 
 
 def integrate(p: IntegerPopulation, x: dict[str, np.ndarray]) -> None:
@@ -199,34 +180,3 @@ def reset(p: IntegerPopulation, x: dict[str, np.ndarray], ids: np.ndarray) -> No
         if isinstance(c, PlateauChannel):
             for name in ("current", "rise", "hold"):
                 x[f"{p.name}.{c.name}/{name}"][ids] = 0
-
-
-def _units(network: IntegerNetwork) -> dict[str, int]:
-    first, start = {}, 0
-    for group in network.groups:
-        first[group.name] = start
-        start += group.size
-    return first
-
-
-def _past(network: IntegerNetwork, x: dict[str, np.ndarray]) -> Past:
-    past: Past = {}
-    units, steps = x.pop("recent_unit"), x.pop("recent_step")
-    for step in np.unique(steps).tolist():
-        past[step] = {}
-        for group in network.groups:
-            ids = units[steps == step] - _units(network)[group.name]
-            past[step][group.name] = ids[(ids >= 0) & (ids < group.size)]
-    return past
-
-
-def _recent(network: IntegerNetwork, past: Past) -> dict[str, np.ndarray]:
-    first = _units(network)
-    found = [
-        (step, first[name] + int(i))
-        for step in sorted(past)
-        for name in first
-        for i in past[step][name]
-    ]
-    table = np.array(found, dtype=np.int64).reshape(-1, 2)
-    return {"recent_unit": table[:, 1].copy(), "recent_step": table[:, 0].copy()}
