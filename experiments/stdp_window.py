@@ -58,7 +58,7 @@ def rule(config: Config) -> PairSTDP:
 
 
 def steps(config: Config, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Arrivals and post spikes of every synapse, in steps: lags −longest … 0 … longest, then trains.
+    """Arrivals and post spikes of every synapse, in steps: lags from −longest on, then trains.
 
     Coincidence is the lag 0, and happens inside the trains too.
     """
@@ -115,24 +115,7 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
             f"the largest difference is {error.max():.1e} of w_max."
         ),
         sections=[
-            Panel(
-                key="window",
-                title="STDP window",
-                caption="A dot is one lag: two spikes, one synapse. The line is the closed form.",
-                draw=lambda f: (
-                    _plots().stdp_window(ms_lag, 100 * change[:n], 100 * want[:n], f.subplots())
-                    and None
-                ),
-            ),
-            Panel(
-                key="trains",
-                title="Whole trains",
-                caption="A dot is a pair of trains of six spikes, every pair of spikes counted.",
-                draw=lambda f: (
-                    _plots().train_changes(100 * change[n:], 100 * want[n:], f.subplots()) and None
-                ),
-                size=(3.6, 3.2),
-            ),
+            *_panels(ms_lag, 100 * change, 100 * want),
             _table(law),
         ],
         arrays={
@@ -168,10 +151,32 @@ def _train(rows: list[np.ndarray], dt: Any) -> SpikeTrain:
     return SpikeTrain(i=ids, t=np.concatenate(rows) * dt)
 
 
-def _plots() -> Any:
-    from bioplastic.plot import stdp_window
+def _panels(lags: np.ndarray, change: np.ndarray, want: np.ndarray) -> list[Panel]:
+    from bioplastic.plot import stdp_window as plot
 
-    return stdp_window
+    n = len(lags)
+
+    def window(figure: Any) -> None:
+        plot.stdp_window(lags, change[:n], want[:n], figure.subplots())
+
+    def trains(figure: Any) -> None:
+        plot.train_changes(change[n:], want[n:], figure.subplots())
+
+    return [
+        Panel(
+            key="window",
+            title="STDP window",
+            caption="A dot is one lag: two spikes, one synapse. The line is the closed form.",
+            draw=window,
+        ),
+        Panel(
+            key="trains",
+            title="Whole trains",
+            caption="A dot is a pair of trains of six spikes, every pair of spikes counted.",
+            draw=trains,
+            size=(3.6, 3.2),
+        ),
+    ]
 
 
 def _table(law: PairSTDP) -> Table:

@@ -183,22 +183,22 @@ def _panel(c: Competition, config: Config, trials: int) -> Panel:
     from bioplastic.plot import competition
 
     measured = dict(zip(config.jitters, c.share, strict=True))
-    expected = dict(zip(config.jitters, c.expected, strict=True))
+    fine = np.linspace(min(config.leads), max(config.leads), 41)
+    expected = {
+        j: (fine, np.array([share_of_strong(config.size, c.k, x, j) for x in fine]))
+        for j in config.jitters
+    }
+    leads, chance = np.array(config.leads), c.k / config.size
+
+    def draw(figure: Any) -> None:
+        ax = figure.subplots()
+        competition.selection(leads, measured, expected, ax, chance=chance, trials=trials)
+
     return Panel(
         key=c.title.replace(", ", "-").replace(" ", "-"),
         title=f"Competition: {c.title}",
         caption="Dots: trials, with their standard error. Lines: closed form. Dashed: chance.",
-        draw=lambda f: (
-            competition.selection(
-                np.array(config.leads),
-                measured,
-                expected,
-                f.subplots(),
-                chance=c.k / config.size,
-                trials=trials,
-            )
-            and None
-        ),
+        draw=draw,
         size=(5.0, 2.9),
     )
 
@@ -207,13 +207,15 @@ def _answering(found: list[Competition], config: Config) -> Panel:
     from bioplastic.plot import competition
 
     counts = {c.title: c.count.mean(axis=1) for c in found}
+
+    def draw(figure: Any) -> None:
+        competition.answering(np.array(config.jitters), counts, figure.subplots())
+
     return Panel(
         key="answering",
         title="Neurons that slip through",
         caption="Spiking inhibition comes late for inputs that are almost as early as the winners.",
-        draw=lambda f: (
-            competition.answering(np.array(config.jitters), counts, f.subplots()) and None
-        ),
+        draw=draw,
         size=(7.2, 2.6),
     )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def selection(
     leads: np.ndarray,
     measured: Mapping[float, np.ndarray],
-    expected: Mapping[float, np.ndarray],
+    expected: Mapping[float, tuple[np.ndarray, np.ndarray]],
     ax: Axes | None = None,
     *,
     chance: float,
@@ -27,20 +27,20 @@ def selection(
 ) -> Axes:
     """Draw the share of winners that had the stronger input, one curve for each jitter.
 
-    leads (K,) ms       measured, expected   jitter in ms -> (K,) share
+    leads (K,) ms       measured   jitter in ms -> (K,) share
+    expected            jitter in ms -> (leads (M,) ms, share (M,)) of the closed form
     trials              trials behind each point, for its standard error
     """
     ax = axes(ax, (3.6, 3.0))
     ax.axhline(chance, color=colour("grey"), lw=0.9, ls=(0, (4, 3)))
     hues = [CYCLE[k % len(CYCLE)] for k in range(len(measured))]
     for (jitter, share), hue in zip(measured.items(), hues, strict=True):
-        want = expected[jitter]
-        error = np.sqrt(np.maximum(want * (1 - want), 1 / trials**2) / trials)
-        ax.plot(leads, want, color=colour(hue), lw=1.2)
+        error = np.sqrt(share * (1 - share) / trials)
+        ax.plot(*expected[jitter], color=colour(hue), lw=1.2)
         ax.errorbar(leads, share, error, fmt="o", ms=3.6, lw=0.9, color=colour(hue))
     ax.set(xlabel="lead of the strong (ms)", ylabel="strong among winners", ylim=(-0.02, 1.05))
     ax.set_title(title)
-    ends = [float(want[-1]) for want in expected.values()]
+    ends = [float(want[-1]) for _, want in expected.values()]
     label_ends(ax, ends, [f"±{jitter:g} ms" for jitter in expected], hues)
     return ax
 

@@ -1,4 +1,4 @@
-"""Figures of the STDP window: measured changes on the closed form, whole trains on their pair sum."""
+"""Figures of the STDP window: measured changes on the closed form, trains on their pair sum."""
 
 from __future__ import annotations
 
