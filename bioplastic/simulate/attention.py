@@ -8,9 +8,11 @@ noise (`attention_race`), plateau heights and theta-phase STDP (`attention_learn
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import brian2
@@ -27,7 +29,7 @@ from bioplastic.simulate.attention_race import Race
 from bioplastic.simulate.attention_result import AttentionRun as AttentionRun
 from bioplastic.simulate.attention_result import Log, spike_records
 from bioplastic.simulate.run import _Bar
-from bioplastic.simulate.target import Target, engine, hush, stepping
+from bioplastic.simulate.target import Target, engine, stepping
 
 
 def run(
@@ -65,8 +67,7 @@ def run(
     layout = read_layout(network, float(dt / second))
     symbols = _symbols(layout, cycles)
     began = time.perf_counter()
-    with engine(target):
-        hush()
+    with engine(target), _latches():
         groups = make_groups(layout)
         keys, race = KeyRules(layout, groups), Race(layout, groups, seed, len(symbols))
         rule = Learning(layout, groups, seed, grid)
@@ -107,6 +108,21 @@ def run(
             contests=race.contests,
             seconds=time.perf_counter() - began,
         )
+
+
+@contextmanager
+def _latches() -> Iterator[None]:
+    """Without Brian2's warning that "the outcome may depend on the order of execution".
+
+    A latch takes what arrives; a pool spikes at most once a step, so one arrival is all there is.
+    """
+    logger = logging.getLogger("brian2.codegen.generators.base")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _operations(

@@ -8,7 +8,7 @@ the other way).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -157,15 +157,20 @@ def _weight(a: AttentionRun, b: AttentionRun) -> list[Parting]:
 def _race(found: Parting, a: AttentionRun, b: AttentionRun) -> Parting:
     """Add margin and difference of potentials to a race that came out differently.
 
-    Plateaus are latched and outlast the races when symbols come in the encoding phase, so the
-    potentials at the end of the cycle are those of its races; otherwise the difference is nan.
+    The second run tells its potentials at that step (`potentials_at`) or, without that, at the end
+    of the cycle, which are the same unless a plateau changed in between: then they count as nan.
     """
     assert a.contests is not None
-    contest = a.contests[found.cycle, found.index]
+    cycle, gamma = found.cycle, found.index
+    contest = a.contests[cycle, gamma]
     if np.isnan(contest).any():
         return found
-    apart = a.potentials[found.cycle] - b.potentials[found.cycle]
-    moved = np.abs(contest - a.noise[found.cycle, found.index] - a.potentials[found.cycle]).max()
+    ours, theirs = contest - a.noise[cycle, gamma], b.potentials[cycle]
+    if b.potentials_at is not None:
+        theirs = b.potentials_at(cycle, gamma, int(a.steps[cycle, gamma]))
+    elif np.abs(ours - a.potentials[cycle]).max() > 1e-9:
+        theirs = np.full_like(theirs, np.nan)
+    apart = ours - theirs
     if found.kind == "winner":
         leader, second = np.argsort(contest)[[-1, -2]]
         margin, difference = contest[leader] - contest[second], apart[leader] - apart[second]
@@ -174,14 +179,9 @@ def _race(found: Parting, a: AttentionRun, b: AttentionRun) -> Parting:
         start, per_step = a.ramp
         lack = (start - contest[leader]) / per_step
         margin, difference = abs(lack - round(lack)) * per_step, apart[leader]
-    efficacy = np.abs(a.efficacy - b.efficacy)[: max(found.cycle, 1)][-1].max()
-    return Parting(
-        kind=found.kind,
-        cycle=found.cycle,
-        index=found.index,
-        ours=found.ours,
-        theirs=found.theirs,
+    return replace(
+        found,
         margin=float(margin),
-        difference=float(abs(difference)) if moved < 1e-9 else float("nan"),
-        efficacy=float(efficacy),
+        difference=float(abs(difference)),
+        efficacy=float(np.abs(a.efficacy - b.efficacy)[max(cycle - 1, 0)].max()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ class AttentionRun:
     ramp                    nats below threshold at the start of a race, nats per step
     contests, noise (L, gamma, V)  u + Gumbel number at the spike of a free winner (nan: none), and
                             the Gumbel numbers alone; contests is None where they were not recorded
+    potentials_at           function of (cycle, gamma cycle, step inside it) -> u (V,) that the race
+                            saw then, nats, or None
     """
 
     symbols: np.ndarray
@@ -47,6 +50,7 @@ class AttentionRun:
     ramp: tuple[float, float]
     noise: np.ndarray
     contests: np.ndarray | None = None
+    potentials_at: Callable[[int, int, int], np.ndarray] | None = None
     seconds: float = 0.0
 
     def bits(self) -> np.ndarray:

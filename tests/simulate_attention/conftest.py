@@ -10,7 +10,8 @@ from brian2 import ms, second
 
 from bioplastic.description import Network, SymbolSchedule
 from bioplastic.kernels.circuit import cpu
-from bioplastic.kernels.circuit.program import FRACTION, WEIGHT_FRACTION, fresh_trace
+from bioplastic.kernels.circuit.program import FRACTION, WEIGHT_FRACTION, State, fresh_trace
+from bioplastic.kernels.circuit.reference import Reference
 from bioplastic.learning import corpus
 from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
 from bioplastic.quantize.circuit import lower_circuit
@@ -42,6 +43,7 @@ def run_kernel():
 def _run_kernel(network: Network, *, dt: Any, seed: int) -> AttentionRun:
     """One cycle at a time on the `cpu` executor, so that weights can be read between cycles."""
     circuit = lower_circuit(network, dt=dt, seed=seed)
+    fresh = State(*(x.copy() for x in circuit.state))
     pr, st = circuit.program, circuit.state
     train = network.sources[0].train
     steps, symbols = train.steps(dt), train.i.astype(np.int32)
@@ -62,6 +64,18 @@ def _run_kernel(network: Network, *, dt: Any, seed: int) -> AttentionRun:
     recruited = np.concatenate([t.recruited for t in traces])
     winners = np.concatenate([t.winners for t in traces])
     race: Any = network[circuit.outputs].neuron  # type: ignore[union-attr]
+
+    def potentials_at(cycle: int, gamma: int, inside: int) -> np.ndarray:
+        """Run to that cycle anew, then step by step in the reference executor."""
+        now, before, none = State(*(x.copy() for x in fresh)), slice(cycle), np.full(cycle, -1)
+        cpu.run(
+            pr, now, symbols[before], steps[before], none.astype(np.int32), fresh_trace(pr, cycle)
+        )
+        machine = Reference(pr, now, fresh_trace(pr, cycle + 1))
+        for phase in range(pr.encoding + gamma * pr.gamma_steps + inside):
+            machine.step(cycle, phase, int(symbols[cycle]), int(steps[cycle]), -1)
+        return machine.potentials(int(now.step[0])) * nats
+
     return AttentionRun(
         symbols=symbols.astype(np.int64),
         potentials=np.concatenate([t.potential for t in traces]) * nats,
@@ -73,6 +87,7 @@ def _run_kernel(network: Network, *, dt: Any, seed: int) -> AttentionRun:
         changed_to=np.concatenate(changed_to),
         efficacy=np.array(efficacy),
         spikes=_spikes(circuit, np.concatenate(outs), np.concatenate(keys)),
+        potentials_at=potentials_at,
         ramp=(race.start, float(race.slope * second) * circuit.dt),
         noise=np.array(
             [[gumbel(pr.symbols, int(s), seed) for s in row] for row in _starts(pr, len(symbols))]
