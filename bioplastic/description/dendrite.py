@@ -17,7 +17,8 @@ class PlateauBranch:
 
     I(t) = Σ w (e/tau) s exp(−s/tau) (alpha current). When I > threshold (strictly) I is clamped to
     `plateau_current` for `duration`, then I and its rise state are set to 0. Arrivals during the
-    plateau are lost. A somatic spike ends it and holds I at 0 while the soma is refractory.
+    plateau are lost. A somatic spike ends it and holds I at 0 while the soma is refractory
+    (arrivals are lost then too). A plateau of n steps acts on exactly n updates of v.
     Each onset raises the plateau trace z by 1; dz/dt = −z/tau_trace (used by homeostasis).
 
     tau              time of the alpha peak, s         threshold   plateau threshold, A
@@ -45,8 +46,9 @@ class Compartment:
     """Branch with its own membrane potential, coupled to the soma; an optional NMDA plateau event.
 
     tau_b dv_b/dt = −(v_b − v_rest) + (tau_b/c_b) [I_syn + g_c (v − v_b) + I_plateau]
-    and the soma receives g_c (v_b − v). When v_b > v_plateau (strictly), I_plateau is set to
-    `plateau_current` for `duration` (re-crossing while it lasts does nothing).
+    and the soma receives g_c (v_b − v). When v_b crosses v_plateau from below (v_b > v_plateau),
+    I_plateau is set to `plateau_current` for `duration` (re-crossing while it lasts does nothing; a
+    v_b that is still above when it ends starts no second event).
 
     tau_b, c_b       time constant, s, and capacitance, F, of the branch
     g_c              coupling conductance, S

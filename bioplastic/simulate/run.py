@@ -19,7 +19,7 @@ from bioplastic.simulate.build import build
 from bioplastic.simulate.checkpoint import State, capture, restore
 from bioplastic.simulate.grid import whole
 from bioplastic.simulate.record import Record, Recorder, Samples
-from bioplastic.simulate.target import Target, engine, hush, stepping
+from bioplastic.simulate.target import Target, engine, stepping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,6 @@ def run(
         raise UsageError("state: C++ standalone starts at 0; resume on 'numpy' or 'cython'")
     began = time.perf_counter()
     with engine(target):
-        hush()
         built = build(
             network,
             step_seconds,

@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 import brian2
 from brian2.devices.device import get_device, reset_device, set_device
-from brian2.utils.logger import BrianLogger
 
 from bioplastic.errors import UsageError, nearest
 
@@ -73,12 +72,3 @@ def _standalone() -> Iterator[None]:
         finally:
             standalone.reinit()
             reset_device()
-
-
-def hush() -> None:
-    """Silence what Brian2 logs about things that are meant here.
-
-    Sources before the start of a resumed run; the order of synaptic code, which is stated.
-    """
-    for name in ("brian2.input.spikegeneratorgroup", "brian2.codegen.generators.base"):
-        BrianLogger.suppress_hierarchy(name)
