@@ -16,8 +16,10 @@ from brian2 import second
 from bioplastic.description import BranchGain, Network
 from bioplastic.errors import UnsupportedModel
 from bioplastic.kernels.circuit.program import (
+    EFFICACY_MAX,
     FRACTION,
     GAIN_FRACTION,
+    WEIGHT_FRACTION,
     Program,
     State,
     fresh_state,
@@ -66,6 +68,20 @@ def _check_latency(circuit: Program, names: list[str]) -> None:
             )
 
 
+def _check_range(circuit: Program, owner: str) -> None:
+    """Prove that no potential of the race can leave int32: |u| + |ramp| + |G| < 2³⁰."""
+    one = 2**FRACTION
+    branch = circuit.gain_max / 2**GAIN_FRACTION * circuit.w_max / 2**WEIGHT_FRACTION * one
+    most = len(circuit.branch_pool) * (branch + EFFICACY_MAX)
+    most += circuit.ramp_start + circuit.ramp_slope * circuit.gamma_steps
+    most += int(np.abs(circuit.gumbel).max())
+    if most >= 2**30:
+        raise UnsupportedModel(
+            f"{owner}: potentials could reach {most / one:.0f} nats, the limit is {2**30 // one}:"
+            " fewer branches, or a smaller g_max"
+        )
+
+
 def lower_circuit(network: Network, *, dt: Any, seed: int) -> IntegerCircuit:
     """Lower a dendritic-attention network to the circuit kernel's integers.
 
@@ -77,6 +93,7 @@ def lower_circuit(network: Network, *, dt: Any, seed: int) -> IntegerCircuit:
     program = lowering.program()
     names = [pool.name for pool in lowering.pools]
     _check_latency(program, names)
+    _check_range(program, lowering.race.name)
     gain = lowering.race.gain or BranchGain(rate=0.0)
     n_branches = len(program.branch_pool)
     fast = lowering.values[0].plasticity.fast

@@ -1,6 +1,7 @@
 """A small dendritic-attention circuit on any symbols, lowered, for either executor."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ def _parameters(size, length, **changes):
     winners = changes.pop("winners", 4)
     base = Parameters(order=2, pool=length, delimiter=0 if size > 2 else None)
     stdp = replace(base.stdp, winners=winners)
-    return replace(base, **{"stdp": stdp, "rhythm": Rhythm(gamma=winners)} | changes)
+    given: dict[str, Any] = {"stdp": stdp, "rhythm": Rhythm(gamma=winners)} | changes
+    return replace(base, **given)
 
 
 @pytest.fixture(scope="session")

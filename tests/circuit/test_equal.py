@@ -1,6 +1,7 @@
 """One scenario, both executors: every array of state and trace equal in every bit."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def assert_equal(a, b):
 
 PLAIN = ThetaSTDP(fast=None, eta_0=1.0, spare=0)
 MANY = FastState(initial=(0.1, 0.2, 0.3, 0.4, 0.5), step=1, keep=2)
-SCENARIOS = {
+SCENARIOS: dict[str, dict[str, Any]] = {
     "default": {},
     "shuffled": {"shuffle": 3},
     "one race": {"winners": 1},

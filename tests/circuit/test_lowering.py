@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from brian2 import Quantity, ms, mV
 
-from bioplastic.description import HardWTA, Network, SymbolSchedule, ThetaSTDP
+from bioplastic.description import (
+    BranchGain,
+    HardWTA,
+    Network,
+    SymbolSchedule,
+    ThetaSTDP,
+)
 from bioplastic.errors import UnsupportedModel
 from bioplastic.kernels.circuit.program import FRACTION
 from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
@@ -59,6 +65,7 @@ def test_delays_are_steps():
         ({"value_delay": 0 * ms}, "at least 1"),
         ({"drive_psp": 15 * mV}, "matching key spikes after"),
         ({"stdp": ThetaSTDP(w_max=3.0)}, "fit int8"),
+        ({"gain": BranchGain(g_max=2000.0)}, "potentials could reach"),
     ],
 )
 def test_what_the_grid_or_the_bits_cannot_hold_is_refused(change, match):
@@ -70,9 +77,8 @@ def test_what_the_kernel_does_not_know_is_refused():
     refused(swapped(net, "outputs", inhibition=HardWTA(k=2)), "outputs")
     refused(swapped(net, "order1", recruitment=None), "order1")
     refused(swapped(net, "order1", inhibition=None), "order1")
-    refused(
-        swapped(net, "order1", neuron=replace(net["order1"].neuron, v_reset=-5 * mV)), "v_reset"
-    )
+    drive = ExponentialCurrent(name="drive", tau=2 * ms)
+    refused(swapped(net, "order1", neuron=LIF(v_reset=-5 * mV, receptors=(drive,))), "v_reset")
     refused(
         replace(net, projections=[q for q in net.projections if q.name != "teacher"]), "teacher"
     )

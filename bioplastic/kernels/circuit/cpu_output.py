@@ -7,6 +7,7 @@ import numpy as np
 
 from bioplastic.kernels.circuit.program import (
     COUNTERS,
+    EFFICACY_MAX,
     FRACTION,
     GAIN_FRACTION,
     WEIGHT_FRACTION,
@@ -136,7 +137,8 @@ def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
 def _learn_fast(pr, st, b, v, teacher, counts):
     f = st.held_f[b, v]
     if f > 0 and st.held_n[b] >= pr.spare:
-        st.fast[b, f] += pr.fast_plus if teacher else -pr.fast_minus
+        e = st.fast[b, f] + (pr.fast_plus if teacher else -pr.fast_minus)
+        st.fast[b, f] = min(max(e, -EFFICACY_MAX), EFFICACY_MAX)
     if not teacher:
         return
     row = st.held_row[b]

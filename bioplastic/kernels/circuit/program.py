@@ -25,6 +25,8 @@ FRACTION = 17
 """Potentials of the race are nats in Q17."""
 WEIGHT_FRACTION = 6
 """Weights are nats in Q6 (1/64 nat), stored in int8."""
+EFFICACY_MAX = 8 << FRACTION
+"""Efficacies of fast states stay within ±8 nats."""
 GAIN_FRACTION = 24
 """Gains have so many fraction bits that a step per weight LSB is a whole number."""
 

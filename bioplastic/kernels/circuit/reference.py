@@ -12,6 +12,7 @@ from bioplastic.kernels.circuit.program import (
     COUNTERS,
     DIRECT,
     DRIVE,
+    EFFICACY_MAX,
     FRACTION,
     GAIN_FRACTION,
     PRIME,
@@ -199,7 +200,8 @@ class Reference:
         pr, st = self.pr, self.st
         level = st.held_f[b, v]
         if level > 0 and st.held_n[b] >= pr.spare:
-            st.fast[b, level] += pr.fast_plus if teacher else -pr.fast_minus
+            e = int(st.fast[b, level]) + (pr.fast_plus if teacher else -pr.fast_minus)
+            st.fast[b, level] = min(max(e, -EFFICACY_MAX), EFFICACY_MAX)
         if teacher:
             old = st.f[st.held_row[b]].astype(np.int32)
             new = np.where(old > pr.fast_keep, old - (old - pr.fast_keep + 1) // 2, old)
