@@ -7,7 +7,9 @@ import pytest
 from brian2 import Quantity, ms, mV
 
 from bioplastic.description import (
+    LIF,
     BranchGain,
+    ExponentialCurrent,
     HardWTA,
     Network,
     SymbolSchedule,

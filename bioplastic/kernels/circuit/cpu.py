@@ -46,6 +46,7 @@ from bioplastic.kernels.circuit.program import (
 
 SOURCE_SPIKES = COUNTERS.index("source_spikes")
 STEPS = COUNTERS.index("steps")
+NEURON_UPDATES = COUNTERS.index("neuron_updates")
 EMPTY_STEPS = COUNTERS.index("empty_steps")
 
 
@@ -90,34 +91,42 @@ def _run(pr, st, symbols, spike_steps, following, tr, written):
     plan = np.zeros(4, np.int64)
     plan[CROSS], plan[TAUGHT] = NEVER, 1
     counts = tr.counts
+    queued, slots, race = st.queued, len(st.queued), st.race
     for c in range(len(symbols)):
         for phase in range(pr.period):
             now = st.step[0]
-            idle = count == 0
+            inside = (phase - pr.encoding) % pr.gamma_steps if phase >= pr.encoding else -1
+            idle, spiking = count == 0, False
             if not idle:
-                count = integrate(pr, st, active, count, pool_of, fired, counts)
-            open_race(pr, st, now, phase, plan)
-            winner, forced = output(pr, st, now, phase, u, plan)
-            if st.queued[now % len(st.queued)] > 0:
+                counts[NEURON_UPDATES] += count
+                count, spiking = integrate(
+                    st.v, st.i, st.ref, pr.p_vv, pr.p_vi, pr.p_ii, pr.v_th,
+                    active, count, pool_of, fired,
+                )  # fmt: skip
+            if inside == 0:
+                open_race(pr, st, now, plan)
+            winner, forced = -1, 0
+            if plan[TAUGHT] or (inside >= 0 and race[0] and now >= min(plan[CHANGE], plan[CROSS])):
+                winner, forced = output(pr, st, now, inside, u, plan)
+            if queued[now % slots] > 0:
                 count = _deliver(pr, st, now, grown, active, count, counts)
                 plan[CHANGE], plan[TAUGHT] = 0, 1
                 idle = False
-            if winner >= 0 or st.race[0]:
+            if winner >= 0 or (race[0] and inside == pr.gamma_steps - 1):
                 finish_output(pr, st, c, now, phase, winner, forced, tr, written)
-            if not idle:
+            if spiking:
                 count = finish_keys(
                     pr, st, c, now, fired, active, count, pool_of, grown, tr, written
                 )
-                fired[:] = -1
             if spike_steps[c] == now:
                 source_spike(pr, st, symbols[c])
                 counts[SOURCE_SPIKES] += 1
-            counts[STEPS] += 1
             counts[EMPTY_STEPS] += idle and winner < 0
             if phase == pr.period - 1:
                 read_out(pr, st, c, now, following[c], u, tr)
                 plan[CHANGE] = 0
             st.step[0] = now + 1
+        counts[STEPS] += pr.period
 
 
 def run(

@@ -10,7 +10,6 @@ from bioplastic.kernels.circuit.program import COUNTERS, DIRECT, DRIVE, PRIME, T
 KEY_SPIKES = COUNTERS.index("key_spikes")
 CONDUCTED = COUNTERS.index("conducted_events")
 BLOCKED = COUNTERS.index("blocked_arrivals")
-NEURON_UPDATES = COUNTERS.index("neuron_updates")
 EXHAUSTED = COUNTERS.index("pool_exhausted")
 NEVER = np.int64(2**62)
 
@@ -89,27 +88,30 @@ def awake(pr, st, pool_of, active):
 
 
 @nb.njit(cache=True)
-def integrate(pr, st, active, count, pool_of, fired, counts):
-    """Advance awake keys one step; fired[p] = who spikes, −1 = none. Returns the awake count."""
-    fired[:] = -1
-    kept = 0
+def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, active, count, pool_of, fired):
+    """Advance awake keys one step; fired[p] = who spikes, −1 = none.
+
+    Returns (awake count, did any spike). Takes bare arrays: it runs in many steps, and a call that
+    passes the whole state costs more than the work.
+    """
+    kept, any_fired = 0, False
     for m in range(count):
         k = active[m]
         p = pool_of[k]
-        counts[NEURON_UPDATES] += 1
-        if st.ref[k] > 0:
-            st.ref[k] -= 1
+        if ref[k] > 0:
+            ref[k] -= 1
         else:
-            st.v[k] = _trunc30(np.int64(st.v[k]) * pr.p_vv[p] + np.int64(st.i[k]) * pr.p_vi[p])
-            if st.v[k] > pr.v_th[p]:
+            v[k] = _trunc30(np.int64(v[k]) * p_vv[p] + np.int64(i[k]) * p_vi[p])
+            if v[k] > v_th[p]:
                 best = fired[p]
-                if best < 0 or st.v[k] > st.v[best] or (st.v[k] == st.v[best] and k < best):
+                any_fired = True
+                if best < 0 or v[k] > v[best] or (v[k] == v[best] and k < best):
                     fired[p] = k
-        st.i[k] = _trunc30(np.int64(st.i[k]) * pr.p_ii[p])
-        if st.v[k] != 0 or st.i[k] != 0 or st.ref[k] > 0:
+        i[k] = _trunc30(np.int64(i[k]) * p_ii[p])
+        if v[k] != 0 or i[k] != 0 or ref[k] > 0:
             active[kept] = k
             kept += 1
-    return kept
+    return kept, any_fired
 
 
 @nb.njit(cache=True)
@@ -206,12 +208,13 @@ def _shunt(pr, st, p, k, active, count, pool_of):
 
 @nb.njit(cache=True)
 def finish_keys(pr, st, c, now, fired, active, count, pool_of, grown_synapses, tr, written):
-    """Key spikes of this step: recruitment, shunt, arrivals queued."""
+    """Key spikes of this step: recruitment, shunt, arrivals queued; clears `fired`."""
     table, children, by_symbol = grown_synapses
     for p in range(len(fired)):
         k = fired[p]
         if k < 0:
             continue
+        fired[p] = -1
         st.spikes[k] += 1
         grown, new = _mature(pr, st, p, k, table, children, by_symbol)
         if new:

@@ -83,17 +83,19 @@ def _race(pr, st, now, opened, u):
 
 
 @nb.njit(cache=True)
-def open_race(pr, st, now, phase, plan):
-    """At the start of a gamma cycle: draw the noise, open the race."""
-    if phase >= pr.encoding and (phase - pr.encoding) % pr.gamma_steps == 0:
-        _draw_noise(pr, st, now)
-        st.race[0] = 1
-        plan[CHANGE] = 0
+def open_race(pr, st, now, plan):
+    """A gamma cycle begins: draw the noise, open the race."""
+    _draw_noise(pr, st, now)
+    st.race[0] = 1
+    plan[CHANGE] = 0
 
 
 @nb.njit(cache=True)
-def output(pr, st, now, phase, u, plan):
-    """(output that spikes now or −1, was it forced); plan caches the race's next crossing."""
+def output(pr, st, now, inside, u, plan):
+    """(output that spikes now or −1, was it forced); plan caches the race's next crossing.
+
+    inside   steps since the gamma cycle began, negative outside the retrieval phase
+    """
     if plan[TAUGHT]:
         plan[TAUGHT] = 0
         forced = -1
@@ -103,12 +105,11 @@ def output(pr, st, now, phase, u, plan):
                 st.forced[v] = 0
         if forced >= 0:
             return forced, 1
-    if phase < pr.encoding or st.race[0] == 0:
+    if inside < 0 or st.race[0] == 0:
         return -1, 0
     if now >= plan[CHANGE]:
         plan[CHANGE] = _potentials(pr, st, now, u)
-        opened = now - (phase - pr.encoding) % pr.gamma_steps
-        plan[LEADER], plan[CROSS] = _race(pr, st, now, opened, u)
+        plan[LEADER], plan[CROSS] = _race(pr, st, now, now - inside, u)
     return (plan[LEADER], 0) if now >= plan[CROSS] else (-1, 0)
 
 
