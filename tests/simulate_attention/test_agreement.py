@@ -134,9 +134,15 @@ def test_500_symbols_of_text(name, text, run_kernel, capsys):
     parameters, grid = STUDIES[name]
     network = text(500, **parameters)
     ours = attention.run(network, dt=DT, seed=1, grid=grid, progress=False)
-    found = compare(ours, run_kernel(network, dt=DT, seed=1))
+    theirs = run_kernel(network, dt=DT, seed=1)
+    found = compare(ours, theirs)
     with capsys.disabled():
         print(f"\n{name} ({ours.seconds:.0f} s in Brian2): {found}")
     assert found.recruited == 1.0
     assert abs(found.bits[0] - found.bits[1]) < 0.02
     assert found.winners >= (0.99 if grid else 0.9)
+    if name == "rate 1/128":
+        assert found.first is None
+        for population, record in theirs.spikes.items():
+            np.testing.assert_array_equal(ours.spikes[population].steps, record.steps)
+            np.testing.assert_array_equal(ours.spikes[population].ids, record.ids)
