@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from bioplastic.analysis import attention
 from bioplastic.description import AllToAll
 from bioplastic.kernels.circuit.program import FRACTION, WEIGHT_FRACTION
 from bioplastic.learning.sequence import SequenceRun
-from bioplastic.result import ColouredText, Note, Panel, Table
+from bioplastic.result import ColouredText, Note, Panel, SpikeRecord, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -111,17 +112,22 @@ def coloured(found: SequenceRun, glyphs: Sequence[str]) -> ColouredText:
 
 
 def raster(found: SequenceRun) -> Panel:
-    """Last theta cycles: query, keys by order, race and teacher."""
+    """Last theta cycles: query, keys by order, race and teacher; time from the first one shown."""
     circuit, program = found.circuit, found.circuit.program
-    end = len(found.run.symbols)
-    begin = max(0, end - CYCLES_SHOWN)
-    dt, period = circuit.dt, program.period
-    window = (begin * period * dt, end * period * dt)
-    out = found.run.spikes[circuit.outputs]
-    free = out.steps % period >= program.encoding
-    lanes = [plot.Lane(label="query", spikes=found.run.spikes[circuit.source])]
-    lanes += [plot.Lane(label=name, spikes=found.run.spikes[name]) for name in circuit.pools]
+    shown = min(CYCLES_SHOWN, len(found.run.symbols))
+    begin = (len(found.run.symbols) - shown) * program.period
+
+    def late(name: str) -> SpikeRecord:
+        record = found.run.spikes[name]
+        keep = record.steps >= begin
+        return replace(record, steps=record.steps[keep] - begin, ids=record.ids[keep])
+
+    out = late(circuit.outputs)
+    free = out.steps % program.period >= program.encoding
+    lanes = [plot.Lane(label="query", spikes=late(circuit.source))]
+    lanes += [plot.Lane(label=name, spikes=late(name)) for name in circuit.pools]
     lanes.append(plot.Lane(label="outputs", spikes=out, marked=free))
+    window = (0.0, shown * program.period * circuit.dt)
 
     def draw(figure: Figure) -> None:
         plot.raster(lanes, figure.subplots(), window=window, rhythm=found.network.rhythm)
@@ -131,7 +137,7 @@ def raster(found: SequenceRun) -> Panel:
         title="A few theta cycles",
         caption="Query: the symbol of each cycle. Keys: one neuron per pool recognises its context,"
         " or a young one is recruited. Outputs: in the encoding phase (shaded) the teacher spikes;"
-        " then four gamma cycles, four races; dots are the winners.",
+        " then the gamma cycles, one race each; dots are the winners.",
         draw=draw,
         size=(7.2, 5.2),
     )
@@ -168,7 +174,7 @@ def attended(found: SequenceRun, glyphs: Sequence[str]) -> Panel:
             [(lags_of(found, b, t), float(found.run.share[t, b]) * 2.0**-FRACTION) for b in live]
         )
     used = attention(cycles, LAGS)
-    text = [glyphs[s] for s in found.run.symbols]
+    text = ["·" if glyphs[s] == " " else glyphs[s] for s in found.run.symbols[: times.stop + 1]]
     start = times.start + 1
 
     def draw(figure: Figure) -> None:
@@ -257,7 +263,7 @@ def timing(found: SequenceRun, shuffled: SequenceRun | None) -> Note:
     else:
         text = (
             "With every symbol's spike at a random phase of its own cycle, same symbols in the same"
-            " order, the same network reaches {shuffled.surprise.mean():.3f} instead of"
+            f" order, the same network reaches {shuffled.surprise.mean():.3f} instead of"
             f" {found.surprise.mean():.3f} bits per symbol: primed gates have closed again when the"
             f" drive comes, and teacher spikes fall into the phase that depresses."
             f" It grew {shuffled.context_neurons:,} keys instead of {found.context_neurons:,}."
