@@ -31,10 +31,10 @@ $(VENV)/.installed-docs: $(STAMP)
 	@touch $@
 
 test: install
-	$(BIN)/python -m pytest -n 2 -m "not study and not oracle"
+	$(BIN)/python -m pytest -n 2 -m "not study and not oracle and not cython"
 
 study: install
-	$(BIN)/python -m pytest -m study
+	$(BIN)/python -m pytest -m "study or cython"
 
 lint: install
 	$(BIN)/ruff check .

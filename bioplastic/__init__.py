@@ -48,7 +48,6 @@ _HOME = {
     "seed_tree": "bioplastic.provenance",
     "stream": "bioplastic.provenance",
     "RunFolder": "bioplastic.runs",
-    "Learned": "bioplastic.learned",
     "read_arrays": "bioplastic.result_file",
     "read_spikes": "bioplastic.result_file",
 }

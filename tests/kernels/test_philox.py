@@ -18,12 +18,13 @@ KNOWN = [
 
 @pytest.mark.parametrize(("counter", "key", "words"), KNOWN)
 def test_random123_known_answers(counter, key, words):
-    assert tuple(int(w) for w in philox4x32(*counter, *key)) == words
+    c0, c1, c2, c3 = counter
+    assert tuple(int(w) for w in philox4x32(c0, c1, c2, c3, *key)) == words
     assert tuple(philox4x32_array(np.array(counter), key).tolist()) == words
 
 
 def test_numpy_form_equals_numba_form():
     counters = np.random.default_rng(7).integers(0, 2**32, (50, 4))
     words = philox4x32_array(counters, (3, 5))
-    for row, counter in zip(words, counters, strict=True):
-        assert tuple(row.tolist()) == tuple(int(w) for w in philox4x32(*counter, 3, 5))
+    for row, (c0, c1, c2, c3) in zip(words, counters.tolist(), strict=True):
+        assert tuple(row.tolist()) == tuple(int(w) for w in philox4x32(c0, c1, c2, c3, 3, 5))
