@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 
 import pytest
 
@@ -87,16 +88,16 @@ def test_every_work_in_the_bibliography_is_cited():
     assert bibliography() - cited_in_code() - cited_in_pages() == set()
 
 
-@pytest.fixture(scope="module")
-def measure():
+@pytest.fixture
+def measure(monkeypatch):
+    """docs/measure.py as a module."""
     spec = importlib.util.spec_from_file_location("measure", DOCS / "measure.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["measure"] = module
+    monkeypatch.setitem(sys.modules, "measure", module)  # dataclasses look their module up
     spec.loader.exec_module(module)
-    yield module
-    del sys.modules["measure"]
+    return module
 
 
 def test_measured_tables_are_bounded_and_known(measure):
