@@ -51,7 +51,7 @@ def active_neurons(
         ax.fill_between(
             np.arange(len(values)), values.min(axis=1), values.max(axis=1), color=hue, alpha=0.15
         )
-    ax.set(xlabel="episode", ylabel="active neurons", ylim=(0, 1.06 * size))
+    ax.set(xlabel="episode", ylabel="active neurons", ylim=(0, 1.2 * size))
     ax.legend(ncols=longest, loc="upper right")
     return ax
 

@@ -3,7 +3,7 @@
 potential, current   int32, LSB = 2^-fraction mV (default fraction 16: 15 nV, range ±32.8 V);
                      a current I is kept as R·I, in volts, R = tau_m/c_m
 propagators          Q30 in int64 products, one rounding per state variable and step
-traces               Q12 (one spike = 4096), saturating at 65535, decayed by a Q15 table
+traces               Q20, saturating at 16 spikes, decayed by a Q30 table in int64
 permanences          p_max = 2^24 in int32
 plastic weights      int8, 0..127 times an int32 scale; steps Q8 with 8-bit stochastic rounding
 Rounding is to nearest, half up: (x + 2^(n-1)) >> n, the same for negative numbers.
@@ -19,10 +19,10 @@ STATE_FRACTION = 16
 STATE_LIMIT = 2**31 - 1
 PROPAGATOR = 30
 PRODUCT_LIMIT = 2**63 - 1
-TRACE = 12
+TRACE = 20
 TRACE_ONE = 1 << TRACE
-TRACE_MAX = 65535
-TABLE = 15
+TRACE_MAX = (16 << TRACE) - 1
+TABLE = 30
 TABLE_LIMIT = 1 << 22
 PERMANENCE = 24
 DITHER = 8
@@ -86,9 +86,9 @@ def alpha_propagators(dt: float, tau_m: float, tau: float) -> tuple[float, float
 
 
 def decay_table(dt: float, tau: float) -> np.ndarray:
-    """Q15 table of exp(−n dt/tau), n = 0, 1, … up to where a full trace decays to nothing.
+    """Q30 table of exp(−n dt/tau), n = 0, 1, … up to where a full trace decays to nothing.
 
-    Returns (L,) int32, L = 11.1 tau/dt; an age of L or more reads as zero. The first entry, 2^15,
+    Returns (L,) int32, L = 17.3 tau/dt; an age of L or more reads as zero. The first entry, 2^30,
     leaves a trace as it is. Raises ValueError when the table would pass 2^22 entries.
     """
     length = int(np.ceil(np.log(2 * TRACE_MAX) * tau / dt)) + 1
@@ -100,7 +100,7 @@ def decay_table(dt: float, tau: float) -> np.ndarray:
 def decayed(value: np.ndarray, age: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Trace of `age` steps: round(value·table[age]), zero past the end of the table.
 
-    value int64, Q12, 0..65535    age int64, >= 0
+    value int64, Q20    age int64, >= 0
     A closed form of (value, age): reading it early, late or often gives the same bits.
     """
     known = np.minimum(age, len(table) - 1)

@@ -50,7 +50,7 @@ class AlphaChannel:
 class PlateauChannel(AlphaChannel):
     """Alpha channel that is clamped when I > threshold.
 
-    threshold, clamp   LSB       duration  steps       table  Q15 decay of the plateau trace z
+    threshold, clamp   LSB       duration  steps       table  Q30 decay of the plateau trace z
     """
 
     threshold: int
@@ -98,8 +98,8 @@ class IntegerPopulation:
 class IntegerPairSTDP:
     """Pair STDP on int8 weights.
 
-    potentiate, depress (128,) int32   Q12 step at trace one, for every weight
-    plus_table, minus_table            Q15 decay of the pre and of the post trace
+    potentiate, depress (128,) int32   Q20 step at trace one, for every weight
+    plus_table, minus_table            Q30 decay of the pre and of the post trace
     """
 
     potentiate: np.ndarray
@@ -113,10 +113,10 @@ class IntegerPermanence:
     """Permanences, p_max = 2^24; a synapse is mature when P > theta.
 
     hebbian, decrement, rate   p_max·lambda_plus, p_max·lambda_minus, p_max·lambda_h
-    target                     Q12 wanted value of z       homeostatic  whether z counts
+    target                     Q20 wanted value of z       homeostatic  whether z counts
     first_lag, last_lag        steps: a post spike pairs when first <= step + delay − t_pre <= last
     initial, floor (S,) int32  permanences at step 0 and their lower bounds, row order
-    table                      Q15 decay of the pre trace
+    table                      Q30 decay of the pre trace
     """
 
     hebbian: int

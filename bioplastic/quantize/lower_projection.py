@@ -155,6 +155,8 @@ def _pair(rule: PairSTDP, dt: float) -> IntegerPairSTDP:
     share = np.arange(fp.WEIGHT_MAX + 1) / fp.WEIGHT_MAX
     up = rule.a_plus * fp.WEIGHT_MAX * (1 - share) ** rule.dependence.mu
     down = rule.a_minus * fp.WEIGHT_MAX * share**rule.dependence.mu
+    if max(up.max(), down.max()) * fp.TRACE_ONE > fp.STATE_LIMIT:
+        raise ValueError("a_plus and a_minus must stay below 16")
     return IntegerPairSTDP(
         potentiate=fp.to_fixed(up, fp.TRACE).astype(np.int32),
         depress=fp.to_fixed(down, fp.TRACE).astype(np.int32),

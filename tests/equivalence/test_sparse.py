@@ -51,7 +51,7 @@ def test_split_run_equals_whole_run(scenario):
 @pytest.mark.parametrize("scenario", ["memory", "pairs-additive"], indirect=True)
 def test_split_reference_equals_whole_reference(scenario):
     network, steps = scenario
-    check_split(network, steps // 2, "reference")
+    check_split(network, steps // 4, "reference")
 
 
 def check_split(network: Network, steps: int, backend: str) -> None:

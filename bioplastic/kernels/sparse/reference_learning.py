@@ -74,7 +74,7 @@ class Learning:
         self.counters["saturations"] += int(np.count_nonzero(fresh > fp.TRACE_MAX))
 
     def trace(self, which: str, at: np.ndarray, step: int, table: np.ndarray) -> np.ndarray:
-        """The traces `at`, decayed to `step`, Q12."""
+        """The traces `at`, decayed to `step`, Q20."""
         value = self.x[f"{self.q.name}/{which}_trace"][at]
         return fp.decayed(value, step - self.x[f"{self.q.name}/{which}_step"][at], table)
 
@@ -105,7 +105,7 @@ class PermanenceLearning(Learning):
         self.store("permanence", at, wanted, rule.floor[at], 1 << fp.PERMANENCE)
 
     def plateau_trace(self, step: int) -> np.ndarray:
-        """Trace z of every post neuron at `step`, Q12."""
+        """Trace z of every post neuron at `step`, Q20."""
         post = self.network[self.q.post]
         channel = post.channels[self.q.channel]
         assert isinstance(channel, PlateauChannel)
