@@ -92,7 +92,7 @@ PARTS = ("word=false", "order=3", "winners=1", "winners=10", "skips=2", "revisit
 
 MEASUREMENTS: dict[str, Measurement] = {
     "sequence": Measurement(
-        takes="about 5 minutes",
+        takes="about 2 minutes",
         commands=(f"{SEQUENCE} --set corpus=kjv", f"{SEQUENCE} --set corpus=alice29"),
         columns={
             "text": option("corpus"),
