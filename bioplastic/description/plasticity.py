@@ -159,7 +159,7 @@ class FastState:
     initial: tuple[float, ...] = (0.25, 0.5)
     step: int = 2
     keep: int = 1
-    rate: float = 0.0078
+    rate: float = 1 / 128
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "initial", tuple(self.initial))

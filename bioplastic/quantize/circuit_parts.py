@@ -172,6 +172,10 @@ class CircuitLowering:
                 if q.pre not in names:
                     raise UnsupportedModel(f"{q.name}: only a pool can prime a pool")
                 parent[p] = len(rows)
+                if any(row[0] == names.index(q.pre) for row in rows):
+                    raise UnsupportedModel(
+                        f"{q.pre}: may prime one pool only, {q.name!r} is another"
+                    )
                 rows.append((
                     names.index(q.pre), p,
                     _steps(q.name, "delay", q.connectivity.delay, self.dt),
@@ -268,7 +272,7 @@ class CircuitLowering:
         fields: dict[str, Any] = {
             "symbols": self.race.size, "seed": self.seed, "gumbel": gumbel_table(),
             "first": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
-            "t_ref": np.array(t_ref, np.int32),
+            "still": np.maximum(np.array(t_ref, np.int32) - 1, 0),
         }  # fmt: skip
         for part in (
             self.propagators,

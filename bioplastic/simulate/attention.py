@@ -51,7 +51,8 @@ def run(
     target   "numpy" or "cython"
     Order in a step: noise of a new race → integrate → one winner per pool and race → threshold →
     arrivals (prime, gates, drive, direct, value, teacher) → plasticity of the output spike →
-    activation counts, recruitment, shunt. A key that spiked rests in the t_ref steps that follow.
+    activation counts, recruitment, shunt. v of a key stands still for t_ref − 1 steps after its
+    spike.
     Raises UnsupportedModel for another kind of network or C++ standalone, UsageError for a value
     out of range or a time off the grid.
     """

@@ -140,7 +140,7 @@ def _keys(layout: Layout, clock: brian2.Clock) -> brian2.NeuronGroup:
         method=ExactStep("\n".join(code)),
         threshold="v > v_th and may_spike",
         reset="v = v_rest\nmay_spike = False",
-        refractory=(layout.t_ref + 1) * layout.dt * second,
+        refractory=layout.t_ref * layout.dt * second,
         events={"axon": "transmits"},
         clock=clock,
         namespace={**constants, **propagators},

@@ -38,7 +38,7 @@ class Layout:
     prime_delay, window   (P,) of the projection that primes the pool
     drive, direct (P, V)  weight of a mature gated synapse and of an ungated one onto key 0, A
     branch_pool, branch_delay, hold (B,)   of the value branches
-    t_ref                 refractory steps in which a key that spiked neither integrates nor spikes
+    t_ref                 refractory time in steps: v stands still for t_ref − 1 after a spike
     """
 
     source: Source

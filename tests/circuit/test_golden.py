@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-GOLDEN = "a4b0c242e491b002b92b9a8dcc9b0ccb"
+GOLDEN = "e759a87eb43336ee318b61b15e7683cf"
 
 
 def test_three_hundred_symbols_keep_their_bits(go):

@@ -8,6 +8,7 @@ from brian2 import Quantity, ms, mV
 
 from bioplastic.description import (
     LIF,
+    AllToAll,
     BranchGain,
     ExponentialCurrent,
     HardWTA,
@@ -81,6 +82,12 @@ def test_what_the_kernel_does_not_know_is_refused():
     refused(swapped(net, "order1", inhibition=None), "order1")
     drive = ExponentialCurrent(name="drive", tau=2 * ms)
     refused(swapped(net, "order1", neuron=LIF(v_reset=-5 * mV, receptors=(drive,))), "v_reset")
+    prime = net.projection("prime order2")
+    old = prime.connectivity
+    rule = AllToAll(n_pre=1, n_post=9, weight=old.weight, delay=old.delay)
+    forked = replace(prime, pre="order0", connectivity=rule)
+    others = [q for q in net.projections if q.name != "prime order2"]
+    refused(replace(net, projections=[*others, forked]), "may prime one pool only")
     refused(
         replace(net, projections=[q for q in net.projections if q.name != "teacher"]), "teacher"
     )

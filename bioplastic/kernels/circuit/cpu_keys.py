@@ -194,7 +194,7 @@ def _emit(pr, st, p, k):
 def _shunt(pr, st, p, k, active, count, pool_of):
     """The pool of spike k goes to rest; returns how many keys stay awake."""
     kept = 0
-    st.ref[k] = pr.t_ref[p]
+    st.ref[k] = pr.still[p]
     for m in range(count):
         key = active[m]
         if pool_of[key] == p:

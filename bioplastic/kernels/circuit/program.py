@@ -49,7 +49,8 @@ class Program(NamedTuple):
     p_ii: np.ndarray
     v_th: np.ndarray
     """(P,) threshold, spike when v > v_th."""
-    t_ref: np.ndarray
+    still: np.ndarray
+    """(P,) steps in which v stands still after a spike: t_ref/dt − 1, at least 0."""
     drive: np.ndarray
     """(P, V) current jump of a mature gated synapse, 0 = no potential synapse."""
     drive_young: np.ndarray

@@ -105,11 +105,11 @@ class Reference:
     def gate(self, e: int, now: int) -> dict[int, int]:
         """Parents whose prime arrivals on projection e still gate at `now` → end of the window."""
         st = self.st
-        open_ = st.prime_until[e] > now
-        return {
-            int(k): int(u)
-            for k, u in zip(st.prime_key[e][open_], st.prime_until[e][open_], strict=True)
-        }
+        gates: dict[int, int] = {}
+        for key, until in zip(st.prime_key[e].tolist(), st.prime_until[e].tolist(), strict=True):
+            if until > now:
+                gates[key] = max(until, gates.get(key, until))
+        return gates
 
     def drive(self, p: int, symbol: int, now: int) -> None:
         """A symbol reaches the gated synapses of pool p, and its front neuron."""
@@ -224,7 +224,7 @@ class Reference:
                 young = False
         st.v[self.pools[p]] = 0
         st.i[self.pools[p]] = 0
-        st.ref[k] = pr.t_ref[p]
+        st.ref[k] = pr.still[p]
         self.keys.append((now, k))
         self.count("key_spikes")
         if young:
