@@ -39,5 +39,5 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = difflib.get_close_matches(name.lower(), [n.lower() for n in names], n=1, cutoff=0.5)
     guess = next((n for n in names if close and n.lower() == close[0]), None)
-    hint = f"did you mean {guess!r}? " if guess else ""
-    return f"; {hint}(valid: {', '.join(names) if names else 'none'})"
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    return f"{hint} (valid: {', '.join(names) if names else 'none'})"

@@ -3,8 +3,7 @@
 Prequential: each symbol is predicted before it is learned. The dendritic-attention network, all
 spikes simulated, int8 weights; baselines on the same symbols beside it. About 2 minutes at the
 default size on one core, most of it the control run with shuffled spike times and the baselines.
-Expected: KJV, 100 000 symbols of a–z and space, about 1.57 bits/symbol (PPMd 1.623); alice29 1.87
-(1.908). See docs/sequence-prediction.md.
+What it reaches on both bundled texts stands in docs/sequence-prediction.md, beside the commands.
 """
 
 if __name__ != "bioplastic.experiments.sequence_prediction":

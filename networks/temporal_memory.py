@@ -11,7 +11,6 @@ if __name__ != "bioplastic.networks.temporal_memory":
     raise ImportError("import bioplastic.networks.temporal_memory")
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 from brian2 import pA, second
@@ -35,22 +34,12 @@ from bioplastic.description.connectivity import (
     groups,
     with_permanence,
 )
+from bioplastic.description.neuron import peak_current
 from bioplastic.description.stimulus import presentations
 from bioplastic.networks.temporal_memory_tasks import RATES as RATES
 from bioplastic.networks.temporal_memory_tasks import SEQUENCES as SEQUENCES
 from bioplastic.networks.temporal_memory_tasks import Parameters as Parameters
 from bioplastic.networks.temporal_memory_tasks import parameters as parameters
-
-
-def psc_amplitude(psp: Any, *, tau_m: Any, tau_syn: Any, c_m: Any) -> Any:
-    """Jump J of an exponential current whose potential peaks at `psp`, A.
-
-    J = psp / [R tau_s/(tau_s − tau_m) (q^(−tau_m/(tau_m−tau_s)) − q^(−tau_s/(tau_m−tau_s)))],
-    q = tau_m/tau_s, R = tau_m/c_m.
-    """
-    q, gap = float(tau_m / tau_syn), float((tau_m - tau_syn) / tau_m)
-    fast, slow = q ** (-1 / gap), q ** (-(1 - gap) / gap)
-    return psp / (tau_m / c_m * float(tau_syn / (tau_syn - tau_m)) * (fast - slow))
 
 
 def schedule(p: Parameters) -> tuple[SpikeTrain, np.ndarray]:
@@ -159,10 +148,10 @@ def _recurrent(p: Parameters, rng: np.random.Generator) -> Projection:
 
 def _static(p: Parameters, group: np.ndarray) -> list[Projection]:
     one = np.arange(len(p.symbols))
-    excitatory = partial(psc_amplitude, tau_m=p.tau_m_excitatory, c_m=p.c_m)
+    excitatory = partial(peak_current, tau_m=p.tau_m_excitatory, c_m=p.c_m)
     drive = excitatory(p.psp_external, tau_syn=p.tau_external)
     stop = excitatory(p.psp_inhibition, tau_syn=p.tau_to_excitatory)
-    count = psc_amplitude(
+    count = peak_current(
         1.2 * p.threshold_inhibitory / p.winners,
         tau_m=p.tau_m_inhibitory,
         tau_syn=p.tau_to_inhibitory,

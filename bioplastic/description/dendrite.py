@@ -55,7 +55,7 @@ class Compartment:
     v_plateau        threshold of the event, V; None = passive branch
     plateau_current  A; duration  s
     receptors        synaptic currents on this branch, named inside the branch
-    Source: Polsky, Mel & Schiller 2004 [polsky2004] for the event; Rall 1964 for the coupling.
+    Source: the event Polsky, Mel & Schiller 2004 [polsky2004]; the coupling Rall 1964 [rall1964].
     """
 
     name: str
@@ -106,7 +106,8 @@ class GradedBranch:
     """Branch whose plateau is as high as its synapse is strong, and is held for `duration`.
 
     An arrival at t_a through a synapse of weight w sets the branch to g·w until t_a + duration,
-    where g is the gain of the branch; a later arrival replaces it. The soma sees Σ_b g_b w_b.
+    where g is the gain of the branch (to g·w + E[f] if the synapse has a FastState); a later arrival
+    replaces it. The soma sees the sum over branches.
 
     duration   how long a plateau lasts, s
     Source: Major et al. 2008 [major2008] (graded NMDA plateaus).

@@ -186,7 +186,7 @@ class EscapeRace:
     start       nats below threshold at which the ramp starts when u = 0
     slope       nats per second
     A spike is emitted in the first step with v + G > 0 (strictly).
-    Source: Gerstner et al. 2014, Neuronal Dynamics ch. 9.1 (escape rate); Gumbel 1954 (argmax).
+    Source: Gerstner et al. 2014, ch. 9.1 [gerstner2014] (escape rate); Gumbel 1954 [gumbel1954].
     """
 
     start: float = 24.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from bioplastic.description import (
     LIF,
+    AdaptiveLIF,
     Connectivity,
     HardWTA,
     Network,
@@ -33,12 +34,12 @@ def check_supported(network: Network) -> None:
 
 
 def _check_population(network: Network, p: Population) -> None:
-    if not isinstance(p.neuron, LIF):
+    if type(p.neuron) not in (LIF, AdaptiveLIF):
         raise _refuse(network, p.name, p.neuron, "runs LIF and AdaptiveLIF neurons only")
     for branch in p.dendrites.branches if p.dendrites else ():
-        if not isinstance(branch, PlateauBranch):
+        if type(branch) is not PlateauBranch:
             raise _refuse(network, p.name, branch, "knows one kind of branch, PlateauBranch")
-    if p.inhibition is not None and not isinstance(p.inhibition, HardWTA):
+    if p.inhibition is not None and type(p.inhibition) is not HardWTA:
         raise _refuse(
             network, p.name, p.inhibition, "has HardWTA and spiking inhibition, but no shunt"
         )
@@ -52,7 +53,7 @@ def _check_population(network: Network, p: Population) -> None:
 
 def _check_projection(network: Network, q: Projection) -> None:
     rule = q.plasticity
-    if rule is not None and not isinstance(rule, PairSTDP | PermanenceSTDP):
+    if rule is not None and type(rule) not in (PairSTDP, PermanenceSTDP):
         raise _refuse(network, q.name, rule, "learns by PairSTDP and PermanenceSTDP only")
     if q.scaling is not None:
         raise _refuse(network, q.name, q.scaling, "does not scale weights")

@@ -12,7 +12,7 @@ from brian2 import second
 from bioplastic.description import Network, Population, Source
 from bioplastic.errors import UnsupportedModel, UsageError
 from bioplastic.simulate.dendrite import add_branch
-from bioplastic.simulate.equations import Parts, identifier
+from bioplastic.simulate.equations import Parts, identifier, known
 from bioplastic.simulate.inhibition import add_inhibition
 from bioplastic.simulate.neuron import add_soma, somatic_equation
 from bioplastic.simulate.plasticity import Rule
@@ -113,13 +113,14 @@ def _refuse_python(owner: str, operations: list[Any], python: bool) -> None:
 def collect(population: Population, dt: float, network: Network) -> Parts:
     """All pieces of a population (see `Parts`)."""
     parts = Parts(population, dt)
-    add_soma(population.neuron, parts)
+    known(add_soma, f"{parts.owner}.neuron", population.neuron)(population.neuron, parts)
     for branch in population.dendrites.branches if population.dendrites else ():
-        add_branch(branch, parts)
+        known(add_branch, parts.owner, branch)(branch, parts)
     if "v" in parts.system.units:
         parts.lines.append(somatic_equation(parts))
     if population.inhibition is not None:
-        add_inhibition(population.inhibition, parts, network.rhythm)
+        add = known(add_inhibition, parts.owner, population.inhibition)
+        add(population.inhibition, parts, network.rhythm)
     return parts
 
 

@@ -48,7 +48,7 @@ class State:
         return self.step * self.dt
 
     def weight(self, projection: str) -> np.ndarray:
-        """Weights of a projection (S,), SI units."""
+        """Weights of a plastic projection (S,), SI units; static ones stand in the description."""
         return self.variable("projections", projection, "w")
 
     def permanence(self, projection: str) -> np.ndarray:

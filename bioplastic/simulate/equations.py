@@ -76,6 +76,16 @@ def identifier(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
+def known(build: Any, owner: str, what: Any) -> Any:
+    """The builder `build` (a singledispatch function), if it has one for exactly this class.
+
+    A subclass that nobody registered would silently be built as its parent: UnsupportedModel.
+    """
+    if type(what) not in build.registry:
+        raise unsupported(owner, what)
+    return build
+
+
 def unsupported(owner: str, thing: Any) -> UnsupportedModel:
     """The error for a description class without a Brian2 builder."""
     return UnsupportedModel(

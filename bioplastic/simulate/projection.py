@@ -11,7 +11,7 @@ from brian2.units.fundamentalunits import get_unit_for_display
 
 from bioplastic.description import Connectivity, Projection, SynapticScaling
 from bioplastic.errors import DescriptionError
-from bioplastic.simulate.equations import Input, Parts, identifier
+from bioplastic.simulate.equations import Input, Parts, identifier, known
 from bioplastic.simulate.grid import whole, whole_each
 from bioplastic.simulate.plasticity import Rule, rule_code
 
@@ -34,7 +34,8 @@ def make_synapses(
     _check_unit(projection, target)
     rule = Rule()
     if projection.plasticity is not None:
-        rule = rule_code(projection.plasticity, projection, parts, target.unit)
+        code = known(rule_code, projection.name, projection.plasticity)
+        rule = code(projection.plasticity, projection, parts, target.unit)
     learns = plasticity and projection.plasticity is not None
     arrive = [_delivery(target), *(rule.arrive if learns else [])]
     on_pre = {"deliver": "\n".join(arrive)}
