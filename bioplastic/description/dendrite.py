@@ -106,7 +106,7 @@ class GradedBranch:
     """Branch whose plateau is as high as its synapse is strong, and is held for `duration`.
 
     An arrival at t_a through a synapse of weight w sets the branch to g·w until t_a + duration,
-    where g is the gain of the branch (to g·w + E[f] if the synapse has a FastState); a later arrival
+    where g is the gain of the branch (g·w + E[f] if the synapse has a FastState); a later arrival
     replaces it. The soma sees the sum over branches.
 
     duration   how long a plateau lasts, s
