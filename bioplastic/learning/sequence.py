@@ -94,9 +94,10 @@ def run_sequence(
 def learned(found: SequenceRun, manifest: dict[str, Any]) -> Learned:
     """The hand-over: grown synapses by pool, weights and fast states by branch, learned tables.
 
-    "<prime>/i", "/j" and "<drive>/i", "/j" list the grown synapses; "<value>/levels" (keys, V)
-    int8 are slow weights in units of "<value>/lsb" nats; "<value>/fast" (keys, V) int8 states;
-    "/arrivals" (keys,) activations; "/efficacy" (levels,) and "/gain" (bins,) in nats and 1.
+    "<prime>/i", "/j" and "<drive>/i", "/j" list the grown synapses. "<value>/i", "/j" list those
+    that are not silent, with "/weight" (S,) in nats = "/level" int8 times "/lsb", and "/fast" (S,)
+    int8 states; "/arrivals" (keys,) counts activations; "/efficacy" (levels,) in nats and "/gain"
+    (bins,) are the tables of the branch. The soma sees gain·weight + efficacy[fast] of a synapse.
     """
     circuit, state, network = found.circuit, found.run.state, found.network
     program = circuit.program
@@ -120,8 +121,11 @@ def learned(found: SequenceRun, manifest: dict[str, Any]) -> Learned:
     for b, branch in enumerate(circuit.branches):
         name = next(q.name for q in values if q.target == branch)
         row, n = int(program.branch_first[b]), int(state.mature[program.branch_pool[b]])
-        arrays[f"{name}/levels"] = state.w[row : row + n]
-        arrays[f"{name}/fast"] = state.f[row : row + n]
+        w, f = state.w[row : row + n], state.f[row : row + n]
+        i, j = np.nonzero(f if program.fast_levels else np.ones_like(w))
+        arrays[f"{name}/i"], arrays[f"{name}/j"] = i, j
+        arrays[f"{name}/level"], arrays[f"{name}/fast"] = w[i, j], f[i, j]
+        arrays[f"{name}/weight"] = w[i, j] * 2.0**-WEIGHT_FRACTION
         arrays[f"{name}/arrivals"] = state.arrivals[row : row + n]
         arrays[f"{name}/lsb"] = np.array(2.0**-WEIGHT_FRACTION)
         arrays[f"{name}/efficacy"] = state.fast[b] * SCALE
