@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from bioplastic.description import FastState, Recruitment, ThetaSTDP
-from bioplastic.errors import UsageError
+from bioplastic.description import FastState, Network, Recruitment, ThetaSTDP
+from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.learning.agreement import potential_bound
 from bioplastic.simulate import attention
 from bioplastic.simulate.attention_compare import Agreement, Parting, compare
 
@@ -49,20 +50,28 @@ def test_same_keys_races_weights_and_spikes(scenario):
 
 
 def test_potentials_within_the_rounding_of_fixed_point(scenario):
-    """Q17: half an LSB per branch for gain·w, and half an LSB for each step of a worth E[f].
-
-    In c cycles each E[f] takes at most (1 + gamma)·c steps. Gains (Q24) and weights are exact.
-    """
+    """In c cycles each worth E[f] takes at most (1 + gamma)·c steps, half an LSB (Q17) each."""
     network, ours, theirs = scenario
-    branches, half = len(network["outputs"].dendrites.branches), 2.0**-18
-    cycles = np.arange(1, len(ours.symbols) + 1)
-    rule = next(q.plasticity for q in network.projections if q.target == "order0")
-    exact = rule == EXACT
-    steps = 0 if exact else (1 + network.rhythm.gamma) * cycles
-    bound = branches * half * (1 + steps) + 1e-12
+    bound = potential_bound(network, len(ours.symbols))
     apart = np.abs(ours.potentials - theirs.potentials).max(axis=1)
     assert np.all(apart <= bound), (apart / bound).max()
-    assert np.abs(ours.efficacy - theirs.efficacy).max() <= np.max(half * steps) + 1e-12
+    rule = next(q.plasticity for q in network.projections if q.target == "order0")
+    steps = 0 if rule == EXACT else (1 + network.rhythm.gamma) * len(ours.symbols)
+    assert np.abs(ours.efficacy - theirs.efficacy).max() <= 2.0**-18 * steps + 1e-12
+
+
+def test_bound_grows_only_where_steps_are_rounded(text):
+    """Branches: orders 0, 1, 2 and the word; four races a cycle."""
+    half = 2.0**-18
+    exact, rounded, between = (
+        potential_bound(text(4, order=2, stdp=rule), 3)
+        for rule in (EXACT, ROUNDED, ThetaSTDP(fast=FastState(initial=(0.1, 0.5))))
+    )
+    np.testing.assert_allclose(exact, 4 * half, rtol=1e-6)
+    np.testing.assert_allclose(rounded, 4 * half * np.array([6, 11, 16]), rtol=1e-6)
+    np.testing.assert_allclose(between, 8 * half, rtol=1e-6)
+    with pytest.raises(UnsupportedModel, match="not a dendritic attention network"):
+        potential_bound(Network(name="empty"), 3)
 
 
 def _first(found: Agreement) -> Parting:
