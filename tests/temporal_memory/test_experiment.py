@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from brian2 import ms
@@ -49,6 +51,13 @@ def test_toy_run_on_every_backend(small, backend):
     assert result.metrics["final_error"] == 1
     assert len(result.spikes["excitatory"].ids) == 8 * 12
     assert all(np.isfinite(v) for v in result.metrics.values())
+    learned: Any = result.learned
+    permanence = learned.array("recurrent/permanence")
+    before = learned.description.projection("recurrent").connectivity.permanence
+    assert permanence.shape == before.shape
+    assert np.any(permanence != before)
+    origin = {"experiment": "temporal-memory", "seed": 3, "backend": backend}
+    assert learned.manifest == origin
 
 
 def test_several_seeds_have_metrics_and_figures_of_their_own(small):
