@@ -10,6 +10,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from bioplastic.kernels.circuit.compiled import inner
 from bioplastic.kernels.circuit.cpu_keys import (
     CONDUCTED,
     arrive_drive,
@@ -50,7 +51,7 @@ NEURON_UPDATES = COUNTERS.index("neuron_updates")
 EMPTY_STEPS = COUNTERS.index("empty_steps")
 
 
-@nb.njit(cache=True)
+@inner
 def _deliver(pr, st, now, grown, active, count, counts):
     table, children, by_symbol = grown
     slot = now % len(st.queued)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from bioplastic.kernels.circuit.compiled import inner
 from bioplastic.kernels.circuit.program import COUNTERS, DIRECT, DRIVE, PRIME, TEACHER, VALUE
 
 KEY_SPIKES = COUNTERS.index("key_spikes")
@@ -14,7 +14,7 @@ EXHAUSTED = COUNTERS.index("pool_exhausted")
 NEVER = np.int64(2**62)
 
 
-@nb.njit(cache=True)
+@inner
 def _push(st, delay, kind, a, b):
     slot = (st.step[0] + delay) % len(st.queued)
     n = st.queued[slot]
@@ -22,7 +22,7 @@ def _push(st, delay, kind, a, b):
     st.queued[slot] = n + 1
 
 
-@nb.njit(cache=True)
+@inner
 def _slot(table, key):
     """Place of key in an open-addressing table of (key, child), or of the free cell for it."""
     mask = len(table) - 1
@@ -32,7 +32,7 @@ def _slot(table, key):
     return at
 
 
-@nb.njit(cache=True)
+@inner
 def _adopt(pr, st, table, children, by_symbol, p, k):
     key = np.int64(st.parent[k]) * pr.symbols + st.symbol[k]
     at = _slot(table, key)
@@ -41,7 +41,7 @@ def _adopt(pr, st, table, children, by_symbol, p, k):
     by_symbol[p, st.symbol[k]] += 1
 
 
-@nb.njit(cache=True)
+@inner
 def index(pr, st):
     """Children by (parent, symbol), children per key, mature keys per pool and symbol."""
     n = len(st.parent)
@@ -58,13 +58,13 @@ def index(pr, st):
     return table, children, by_symbol
 
 
-@nb.njit(cache=True)
+@inner
 def _trunc30(x):
     """x·2⁻³⁰ rounded toward zero."""
     return np.int32(x >> 30) if x >= 0 else np.int32(-((-x) >> 30))
 
 
-@nb.njit(cache=True)
+@inner
 def wake(st, active, count, k):
     """Put k on the list of keys to integrate unless it is there already."""
     for m in range(count):
@@ -74,7 +74,7 @@ def wake(st, active, count, k):
     return count + 1
 
 
-@nb.njit(cache=True)
+@inner
 def awake(pr, st, pool_of, active):
     """Pool of every key, and the keys that are not at rest."""
     count = 0
@@ -87,7 +87,7 @@ def awake(pr, st, pool_of, active):
     return count
 
 
-@nb.njit(cache=True)
+@inner
 def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, active, count, pool_of, fired):
     """Advance awake keys one step; fired[p] = who spikes, −1 = none.
 
@@ -114,7 +114,7 @@ def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, active, count, pool_of, fired):
     return kept, any_fired
 
 
-@nb.njit(cache=True)
+@inner
 def arrive_prime(pr, st, e, key, now):
     """A parent's prime arrives: note how long it gates (the oldest note is dropped)."""
     slot, oldest = 0, NEVER
@@ -125,7 +125,7 @@ def arrive_prime(pr, st, e, key, now):
     st.prime_until[e, slot] = now + pr.prime_window[e]
 
 
-@nb.njit(cache=True)
+@inner
 def _latest_parent(pr, st, e, now):
     """The eligible parent whose prime arrived last and still gates the front; −1 = none."""
     best, until = -1, np.int64(now)
@@ -136,7 +136,7 @@ def _latest_parent(pr, st, e, now):
     return best
 
 
-@nb.njit(cache=True)
+@inner
 def arrive_drive(pr, st, p, symbol, now, table, by_symbol, active, count, counts):
     """A symbol reaches the gated synapses of pool p."""
     e = pr.has_pool_parent[p]
@@ -165,7 +165,7 @@ def arrive_drive(pr, st, p, symbol, now, table, by_symbol, active, count, counts
     return count
 
 
-@nb.njit(cache=True)
+@inner
 def _mature(pr, st, p, k, table, children, by_symbol):
     """Recruit k if it is the front and its context is free; (k is mature, k is new)."""
     if k < pr.first[p] + st.mature[p]:
@@ -179,7 +179,7 @@ def _mature(pr, st, p, k, table, children, by_symbol):
     return True, True
 
 
-@nb.njit(cache=True)
+@inner
 def _emit(pr, st, p, k):
     """Queue the arrivals of a key spike."""
     for e in range(len(pr.prime_pre)):
@@ -190,7 +190,7 @@ def _emit(pr, st, p, k):
             _push(st, pr.branch_delay[b], VALUE, b, k)
 
 
-@nb.njit(cache=True)
+@inner
 def _shunt(pr, st, p, k, active, count, pool_of):
     """The pool of spike k goes to rest; returns how many keys stay awake."""
     kept = 0
@@ -206,7 +206,7 @@ def _shunt(pr, st, p, k, active, count, pool_of):
     return kept
 
 
-@nb.njit(cache=True)
+@inner
 def finish_keys(pr, st, c, now, fired, active, count, pool_of, grown_synapses, tr, written):
     """Key spikes of this step: recruitment, shunt, arrivals queued; clears `fired`."""
     table, children, by_symbol = grown_synapses
@@ -228,7 +228,7 @@ def finish_keys(pr, st, c, now, fired, active, count, pool_of, grown_synapses, t
     return count
 
 
-@nb.njit(cache=True)
+@inner
 def source_spike(pr, st, symbol):
     """A symbol spikes: queue its arrivals at drive, direct and teacher synapses."""
     for p in range(len(st.mature)):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from bioplastic.kernels.circuit.compiled import inner
 from bioplastic.kernels.circuit.program import (
     COUNTERS,
     EFFICACY_MAX,
@@ -27,7 +27,7 @@ CHANGE, LEADER, CROSS, TAUGHT = range(4)
 """Entries of the plan: next change of u, leader of the race, its crossing step, teacher arrived."""
 
 
-@nb.njit(cache=True)
+@inner
 def arrive_value(pr, st, b, key, now, counts):
     """A key raises the graded plateau of branch b on every output: latch n, w, f and g·w + fast."""
     row = pr.branch_first[b] + key - pr.first[pr.branch_pool[b]]
@@ -46,7 +46,7 @@ def arrive_value(pr, st, b, key, now, counts):
     st.held_row[b], st.held_n[b], st.held_until[b] = row, n, now + pr.branch_hold[b]
 
 
-@nb.njit(cache=True)
+@inner
 def _potentials(pr, st, now, u):
     """u[v] = Σ of plateaus that live now; returns the first step at which one of them ends."""
     u[:] = 0
@@ -59,7 +59,7 @@ def _potentials(pr, st, now, u):
     return change
 
 
-@nb.njit(cache=True)
+@inner
 def _draw_noise(pr, st, now):
     for block in range((pr.symbols + 7) // 8):
         words = philox4x32(block, now, NOISE, 0, pr.seed, 0)
@@ -69,7 +69,7 @@ def _draw_noise(pr, st, now):
                 st.noise[8 * block + n] = pr.gumbel[bits]
 
 
-@nb.njit(cache=True)
+@inner
 def _race(pr, st, now, opened, u):
     """(leader, step at which it crosses) of the running race, if nothing changes."""
     leader, best = 0, np.int64(u[0]) + st.noise[0]
@@ -82,7 +82,7 @@ def _race(pr, st, now, opened, u):
     return leader, max(opened + wait, now)
 
 
-@nb.njit(cache=True)
+@inner
 def open_race(pr, st, now, plan):
     """A gamma cycle begins: draw the noise, open the race."""
     _draw_noise(pr, st, now)
@@ -90,7 +90,7 @@ def open_race(pr, st, now, plan):
     plan[CHANGE] = 0
 
 
-@nb.njit(cache=True)
+@inner
 def output(pr, st, now, inside, u, plan):
     """(output that spikes now or −1, was it forced); plan caches the race's next crossing.
 
@@ -113,7 +113,7 @@ def output(pr, st, now, inside, u, plan):
     return (plan[LEADER], 0) if now >= plan[CROSS] else (-1, 0)
 
 
-@nb.njit(cache=True)
+@inner
 def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
     row, n = st.held_row[b], st.held_n[b]
     if not teacher and pr.fast_levels > 0 and st.held_f[b, v] == 0:
@@ -134,7 +134,7 @@ def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
     st.gain[b, bin_] = min(max(g, 0), pr.gain_max)
 
 
-@nb.njit(cache=True)
+@inner
 def _learn_fast(pr, st, b, v, teacher, counts):
     f = st.held_f[b, v]
     if f > 0 and st.held_n[b] >= pr.spare:
@@ -153,7 +153,7 @@ def _learn_fast(pr, st, b, v, teacher, counts):
             counts[FAST_UPDATES] += 1
 
 
-@nb.njit(cache=True)
+@inner
 def _learn(pr, st, v, now, counts):
     """Plasticity of one output spike: the theta phase decides the sign."""
     teacher = now % pr.period < pr.encoding
@@ -169,7 +169,7 @@ def _learn(pr, st, v, now, counts):
             _learn_fast(pr, st, b, v, teacher, counts)
 
 
-@nb.njit(cache=True)
+@inner
 def finish_output(pr, st, c, now, phase, winner, forced, tr, written):
     """An output spike, or the end of a race that nobody won."""
     if winner >= 0:
@@ -188,11 +188,12 @@ def finish_output(pr, st, c, now, phase, winner, forced, tr, written):
         st.race[0] = 0
 
 
-@nb.njit(cache=True)
+@inner
 def read_out(pr, st, c, now, following, u, tr):
     """End of a cycle: potentials that predict the next symbol, and who held them."""
     _potentials(pr, st, now + 1, u)
-    tr.potential[c, :] = u
+    for v in range(pr.symbols):
+        tr.potential[c, v] = u[v]
     for b in range(len(st.held_row)):
         if st.held_row[b] >= 0 and now + 1 < st.held_until[b]:
             tr.held[c, b] = st.held_row[b] - pr.branch_first[b] + pr.first[pr.branch_pool[b]]

@@ -1,0 +1,9 @@
+"""How functions of the circuit kernel are compiled that only compiled functions call."""
+
+from __future__ import annotations
+
+import numba as nb
+
+inner = nb.njit(cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+"""njit without the wrappers for Python and C callers: unpacking a state of forty arrays costs more
+compile time than the function itself."""
