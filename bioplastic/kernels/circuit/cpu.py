@@ -10,7 +10,6 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from bioplastic.kernels.circuit.compiled import inner
 from bioplastic.kernels.circuit.cpu_keys import (
     CONDUCTED,
     arrive_drive,
@@ -44,6 +43,7 @@ from bioplastic.kernels.circuit.program import (
     State,
     Trace,
 )
+from bioplastic.kernels.compiled import inner
 
 SOURCE_SPIKES = COUNTERS.index("source_spikes")
 STEPS = COUNTERS.index("steps")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.circuit.compiled import inner
 from bioplastic.kernels.circuit.program import (
     COUNTERS,
     EFFICACY_MAX,
@@ -12,6 +11,7 @@ from bioplastic.kernels.circuit.program import (
     GAIN_FRACTION,
     WEIGHT_FRACTION,
 )
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.philox import philox4x32
 
 OUTPUT_SPIKES = COUNTERS.index("output_spikes")

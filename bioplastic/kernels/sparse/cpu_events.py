@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.sparse.layout import BLOCK, CHANNEL_NUMBERS, PLATEAU, POPULATION_NUMBERS
 from bioplastic.quantize.fixed_point import TABLE, TRACE_MAX, TRACE_ONE
 
@@ -20,7 +20,7 @@ KIND, BASE, PII, PIH, PVI, PVH, THRESHOLD, CLAMP, DURATION, POPULATION, TABLE_LO
 TABLE_HALF = 1 << (TABLE - 1)
 
 
-@nb.njit(cache=True)
+@inner
 def decayed(value: Any, age: Any, table: Any, low: Any, length: Any) -> Any:
     """Trace of `age` steps; table entries low..low+length−1."""
     if age >= length:
@@ -28,7 +28,7 @@ def decayed(value: Any, age: Any, table: Any, low: Any, length: Any) -> Any:
     return (value * np.int64(table[low + age]) + TABLE_HALF) >> TABLE
 
 
-@nb.njit(cache=True)
+@inner
 def start_plateaus(
     x: Any, low: Any, high: Any, shift: Any, channels: Any, c: Any, step: Any,
     out: Any, counters: Any,
@@ -52,7 +52,7 @@ def start_plateaus(
             out.written[1] += 1
 
 
-@nb.njit(cache=True)
+@inner
 def candidates(x: Any, low: Any, high: Any, v_th: Any, shift: Any, units: Any, count: Any) -> Any:
     """Append the units of neurons low..high that are above threshold and not refractory."""
     for k in range(low, high):
@@ -63,7 +63,7 @@ def candidates(x: Any, low: Any, high: Any, v_th: Any, shift: Any, units: Any, c
     return count
 
 
-@nb.njit(cache=True)
+@inner
 def best(x: Any, p: Any, v_th: Any, shift: Any, units: Any, first: Any, count: Any) -> Any:
     """Keep of units[first:count] the `left` with the largest margin, ascending; HardWTA."""
     keep = min(x.left[p], count - first)
@@ -80,7 +80,7 @@ def best(x: Any, p: Any, v_th: Any, shift: Any, units: Any, first: Any, count: A
     return first + keep
 
 
-@nb.njit(cache=True)
+@inner
 def reset(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
     """After a spike of neuron k: v at reset, refractory, plateaus over, threshold up."""
     number = pops.number[p]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.sparse.cpu_events import (
     BASE,
     EXECUTED,
@@ -37,7 +37,7 @@ Q = PROPAGATOR
 HALF = np.int64(1 << (PROPAGATOR - 1))
 
 
-@nb.njit(cache=True)
+@inner
 def exponential(current: Any, low: Any, high: Any, total: Any, pii: Any, pvi: Any) -> Any:
     """Decay the currents of a block and add their pull to `total`."""
     moved = np.int32(0)
@@ -50,7 +50,7 @@ def exponential(current: Any, low: Any, high: Any, total: Any, pii: Any, pvi: An
     return moved
 
 
-@nb.njit(cache=True)
+@inner
 def alpha(
     current: Any, rise: Any, low: Any, high: Any, total: Any,
     pii: Any, pih: Any, pvi: Any, pvh: Any,
@@ -67,7 +67,7 @@ def alpha(
     return moved
 
 
-@nb.njit(cache=True)
+@inner
 def plateau(
     current: Any, rise: Any, hold: Any, low: Any, high: Any, total: Any,
     pii: Any, pih: Any, pvi: Any, pvh: Any, pv1: Any, threshold: Any,
@@ -90,7 +90,7 @@ def plateau(
     return moved, onset
 
 
-@nb.njit(cache=True)
+@inner
 def membrane(
     v: Any, refractory: Any, theta: Any, offset: Any, low: Any, high: Any, total: Any,
     pvv: Any, v_th: Any,
@@ -111,7 +111,7 @@ def membrane(
     return moved, above
 
 
-@nb.njit(cache=True)
+@inner
 def decay_threshold(theta: Any, low: Any, high: Any, decay: Any) -> Any:
     """One step of the adaptive thresholds of a block."""
     moved = np.int32(0)
@@ -122,7 +122,7 @@ def decay_threshold(theta: Any, low: Any, high: Any, decay: Any) -> Any:
     return moved
 
 
-@nb.njit(cache=True)
+@inner
 def advance_population(
     x: Any, pops: Any, channels: Any, p: Any, total: Any, step: Any,
     units: Any, count: Any, out: Any, counters: Any,

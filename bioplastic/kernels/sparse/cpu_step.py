@@ -11,6 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.sparse import cpu_events as events
 from bioplastic.kernels.sparse import cpu_neurons as neurons
 from bioplastic.kernels.sparse import cpu_synapses as synapses
@@ -42,7 +43,7 @@ from bioplastic.kernels.sparse.cpu_synapses import (
 from bioplastic.kernels.sparse.layout import BLOCK, PAIR, PERMANENCE, STATIC
 
 
-@nb.njit(cache=True)
+@inner
 def _emit_given(ring: Any, slot: Any, given: Any, next_given: Any, step: Any) -> Any:
     """Put the given spikes of `step` into the ring; returns their number and the next place."""
     count = 0
@@ -59,7 +60,7 @@ def _emit_given(ring: Any, slot: Any, given: Any, next_given: Any, step: Any) ->
     return count, next_given
 
 
-@nb.njit(cache=True)
+@inner
 def _compete(x: Any, pops: Any, p: Any, units: Any, first: Any, count: Any, step: Any) -> Any:
     """HardWTA among units[first:count]; a competition may start in this step."""
     number = pops.number[p]
@@ -71,7 +72,7 @@ def _compete(x: Any, pops: Any, p: Any, units: Any, first: Any, count: Any, step
     return events.best(x, p, number[V_TH], number[UNIT] - pops.first[p], units, first, count)
 
 
-@nb.njit(cache=True)
+@inner
 def _slot_of(ring: Any, step: Any, group: Any) -> Any:
     """Slot, first and end of the spikes of `group` in `step`; an empty range when forgotten."""
     slot = step & (len(ring.step) - 1)
@@ -80,7 +81,7 @@ def _slot_of(ring: Any, step: Any, group: Any) -> Any:
     return slot, ring.edge[slot, group], ring.edge[slot, group + 1]
 
 
-@nb.njit(cache=True)
+@inner
 def _deliver_all(
     x: Any, pops: Any, channels: Any, s: Any, ring: Any, out: Any, step: Any
 ) -> Any:  # fmt: skip
@@ -94,7 +95,7 @@ def _deliver_all(
                 out.counters[EVENTS] += synapses.deliver(x, pops, channels, s, n, group)
 
 
-@nb.njit(cache=True)
+@inner
 def _learn_pre(x: Any, s: Any, ring: Any, out: Any, step: Any, seed: Any) -> None:
     """Plasticity on pre: permanences at the spike, pairs at the arrival."""
     for q in range(len(s.number)):
@@ -117,7 +118,7 @@ def _learn_pre(x: Any, s: Any, ring: Any, out: Any, step: Any, seed: Any) -> Non
                 out.counters[SATURATIONS] += saturated
 
 
-@nb.njit(cache=True)
+@inner
 def _learn_post(x: Any, s: Any, channels: Any, ring: Any, out: Any, step: Any, seed: Any) -> None:
     """Plasticity on post."""
     for q in range(len(s.number)):
@@ -135,7 +136,7 @@ def _learn_post(x: Any, s: Any, channels: Any, ring: Any, out: Any, step: Any, s
             out.counters[SATURATIONS] += saturated
 
 
-@nb.njit(cache=True)
+@inner
 def _jump_traces(x: Any, s: Any, ring: Any, out: Any, step: Any) -> None:
     """Traces of PairSTDP jump last, so that coincident spikes change nothing."""
     for q in range(len(s.number)):
@@ -157,7 +158,7 @@ def _jump_traces(x: Any, s: Any, ring: Any, out: Any, step: Any) -> None:
             )
 
 
-@nb.njit(cache=True)
+@inner
 def _reset_all(x: Any, pops: Any, channels: Any, ring: Any, slot: Any, out: Any, step: Any) -> None:
     """Reset what spiked and write it to the output."""
     for p in range(len(pops.number)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.philox import philox4x32
 from bioplastic.kernels.sparse.cpu_events import (
     BASE,
@@ -37,7 +37,7 @@ TO_DITHER_HALF = 1 << (TO_DITHER - 1)
 DITHER, TRACE_ONE, TRACE_MAX, WEIGHT_MAX = fp.DITHER, fp.TRACE_ONE, fp.TRACE_MAX, fp.WEIGHT_MAX
 
 
-@nb.njit(cache=True)
+@inner
 def deliver(x: Any, pops: Any, channels: Any, s: Any, n: Any, group: Any) -> Any:
     """Add the weights of one group to their targets; returns the events through open synapses."""
     channel = channels.number[n[CHANNEL]]
@@ -64,7 +64,7 @@ def deliver(x: Any, pops: Any, channels: Any, s: Any, n: Any, group: Any) -> Any
     return events
 
 
-@nb.njit(cache=True)
+@inner
 def jump(value: Any, last: Any, k: Any, step: Any, table: Any, low: Any, length: Any) -> Any:
     """Decay trace k to `step`, add one spike, saturate; returns 1 when it saturated."""
     fresh = decayed(value[k], step - last[k], table, low, length) + TRACE_ONE
@@ -72,7 +72,7 @@ def jump(value: Any, last: Any, k: Any, step: Any, table: Any, low: Any, length:
     return np.int64(fresh > TRACE_MAX)
 
 
-@nb.njit(cache=True)
+@inner
 def lower_row(permanence: Any, floor: Any, decrement: Any) -> Any:
     """Depress a row of permanences; returns how many hit their floor."""
     saturated = 0
@@ -83,7 +83,7 @@ def lower_row(permanence: Any, floor: Any, decrement: Any) -> Any:
     return saturated
 
 
-@nb.njit(cache=True)
+@inner
 def permanence_on_pre(x: Any, s: Any, n: Any, pre: Any, step: Any) -> Any:
     """PermanenceSTDP at a spike of `pre`: depress its row, raise its trace."""
     row = n[ROW] + pre * n[DELAYS]
@@ -95,7 +95,7 @@ def permanence_on_pre(x: Any, s: Any, n: Any, pre: Any, step: Any) -> Any:
     return high - low, saturated
 
 
-@nb.njit(cache=True)
+@inner
 def permanence_on_post(x: Any, s: Any, channels: Any, n: Any, post: Any, step: Any) -> Any:
     """PermanenceSTDP at a spike of `post`: potentiate the paired synapses of its column."""
     home = np.int64(0)
@@ -124,7 +124,7 @@ def permanence_on_post(x: Any, s: Any, channels: Any, n: Any, post: Any, step: A
     return updates, saturated
 
 
-@nb.njit(cache=True)
+@inner
 def dither_byte(words: Any, place: Any) -> Any:
     """Byte `place` mod 16 of four words."""
     w = (place >> 2) & 3
@@ -132,7 +132,7 @@ def dither_byte(words: Any, place: Any) -> Any:
     return (np.int64(word) >> (8 * (place & 3))) & 255
 
 
-@nb.njit(cache=True)
+@inner
 def pair_on_pre(x: Any, s: Any, n: Any, q: Any, group: Any, step: Any, seed: Any) -> Any:
     """PairSTDP at the arrival of a group: depress by the post traces."""
     updates = saturated = 0
@@ -156,7 +156,7 @@ def pair_on_pre(x: Any, s: Any, n: Any, q: Any, group: Any, step: Any, seed: Any
     return updates, saturated
 
 
-@nb.njit(cache=True)
+@inner
 def pair_on_post(x: Any, s: Any, n: Any, q: Any, post: Any, step: Any, seed: Any) -> Any:
     """PairSTDP at a spike of `post`: potentiate its column by the pre traces."""
     updates = saturated = 0

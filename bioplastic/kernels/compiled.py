@@ -1,4 +1,4 @@
-"""How functions of the circuit kernel are compiled that only compiled functions call."""
+"""How kernel functions are compiled that only compiled functions call."""
 
 from __future__ import annotations
 
