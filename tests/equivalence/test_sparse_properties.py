@@ -79,7 +79,7 @@ def networks(draw: st.DrawFn) -> Network:
 @few
 @given(network=networks(), seed=st.integers(0, 2**32 - 1))
 def test_executors_agree_on_drawn_networks(network, seed):
-    lowered = lower(network, DT, seed=seed, fraction=12)
+    lowered = lower(network, DT, seed=seed, fraction=8)
     cpu, reference = run(lowered, STEPS), run(lowered, STEPS, backend="reference")
     assert cpu.state.difference(reference.state) == []
     np.testing.assert_array_equal(cpu.spikes["p"].steps, reference.spikes["p"].steps)
@@ -89,7 +89,7 @@ def test_executors_agree_on_drawn_networks(network, seed):
 @few
 @given(network=networks())
 def test_states_stay_within_their_proved_bounds(network):
-    lowered = lower(network, DT, fraction=12)
+    lowered = lower(network, DT, fraction=8)
     bounds = {b.what: b.bound for b in lowered.report.bounds}
     state = initial_state(lowered)
     for _ in range(10):
