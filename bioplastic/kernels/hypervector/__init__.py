@@ -1,0 +1,1 @@
+"""Binary hypervectors, packed: bind, bundle, permute, agreement; `reference` is the meaning."""

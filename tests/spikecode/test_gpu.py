@@ -1,0 +1,65 @@
+"""The Triton kernels: the same bits in Triton's interpreter, and on a GPU where there is one."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from bioplastic.errors import UsageError
+from bioplastic.kernels.spikecode.codes import CODES, BinaryCount, TernaryCount, TwosComplement
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+
+
+@pytest.fixture
+def gpu():
+    """The Triton module, where it can run."""
+    pytest.importorskip("triton")
+    torch = pytest.importorskip("torch")
+    if not INTERPRETED and not torch.cuda.is_available():
+        pytest.skip("no CUDA or HIP device; test_the_rest_in_the_interpreter runs it")
+    return importlib.import_module("bioplastic.kernels.spikecode.gpu")
+
+
+@pytest.mark.skipif(INTERPRETED, reason="already there")
+def test_the_rest_in_the_interpreter():
+    """Triton chooses when it is imported, so its interpreter needs a process of its own."""
+    pytest.importorskip("triton")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("size", [0, 1, 63, 500, 1000])
+@pytest.mark.parametrize("code", CODES)
+def test_gpu_agrees_in_every_bit(code, size):
+    low = -20 if code in (TernaryCount, TwosComplement) else 0
+    x = np.random.default_rng(size).integers(low, 21, size)
+    wanted = code().encode(x, 21, backend="reference").spikes
+    assert np.array_equal(code().encode(x, 21, backend="gpu").spikes, wanted)
+    assert np.array_equal(code().decode(wanted, backend="gpu"), x)
+
+
+def test_gpu_agrees_on_large_numbers(gpu):
+    x = np.array([2**62 - 1, 1 - 2**62, 2**40 + 1, -1, 0])
+    from bioplastic.kernels.spikecode import reference
+
+    assert np.array_equal(gpu.Gpu().positional(x, 62), reference.positional(x, 62))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="the interpreter stands in for a GPU")
+def test_no_gpu_is_a_refusal(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    reason = "triton is not installed" if find_spec("triton") is None else "no CUDA or HIP device"
+    with pytest.raises(UsageError, match=f"backend = 'gpu': .*{reason}"):
+        BinaryCount().encode(np.array([1]), backend="gpu")
