@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bioplastic
-from bioplastic.commands import export, list, run
+from bioplastic.commands import doctor, export, list, run
 from bioplastic.errors import BioplasticError, UsageError, nearest
 
-VERBS = {"run": run, "list": list, "export": export}
+VERBS = {"run": run, "list": list, "export": export, "doctor": doctor}
 
 
 class _Parser(argparse.ArgumentParser):
