@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as MplFigure
 
-    from bioplastic.learned import Learned
+
+class Saved(Protocol):
+    """What can write itself to a file: `bioplastic.learned.Learned`."""
+
+    def save(self, path: Path | str) -> Path:
+        """Write the file, complete or not at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,4 +121,4 @@ class Result:
     spikes: Mapping[str, SpikeRecord] = field(default_factory=dict)
     arrays: Mapping[str, Quantity] = field(default_factory=dict)
     network: Table | None = None
-    learned: Learned | None = None
+    learned: Saved | None = None

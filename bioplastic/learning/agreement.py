@@ -15,9 +15,9 @@ from brian2 import second
 from bioplastic.description import EscapeRace, Network, ThetaSTDP
 from bioplastic.errors import UnsupportedModel
 from bioplastic.kernels.circuit import cpu
-from bioplastic.kernels.circuit.program import FRACTION, WEIGHT_FRACTION, State, fresh_trace
 from bioplastic.kernels.circuit.reference import Reference
 from bioplastic.quantize.circuit import IntegerCircuit, lower_circuit
+from bioplastic.quantize.circuit_program import FRACTION, WEIGHT_FRACTION, State, fresh_trace
 from bioplastic.result import SpikeRecord
 from bioplastic.simulate.attention_race import gumbel
 from bioplastic.simulate.attention_result import AttentionRun

@@ -9,10 +9,10 @@ import numpy as np
 
 from bioplastic.analysis import bits
 from bioplastic.description import Network
-from bioplastic.kernels.circuit.program import FRACTION, GAIN_FRACTION, WEIGHT_FRACTION
 from bioplastic.kernels.circuit.run import CircuitRun, by_cycle, run_circuit
 from bioplastic.learned import Learned
 from bioplastic.quantize.circuit import IntegerCircuit, lower_circuit
+from bioplastic.quantize.circuit_program import FRACTION, GAIN_FRACTION, WEIGHT_FRACTION
 
 SCALE = 2.0**-FRACTION
 """Nats per LSB of a potential."""

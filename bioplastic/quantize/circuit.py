@@ -15,7 +15,9 @@ from brian2 import second
 
 from bioplastic.description import BranchGain, Network
 from bioplastic.errors import UnsupportedModel
-from bioplastic.kernels.circuit.program import (
+from bioplastic.quantize.circuit_parts import CircuitLowering
+from bioplastic.quantize.circuit_parts import gumbel_table as gumbel_table
+from bioplastic.quantize.circuit_program import (
     EFFICACY_MAX,
     FRACTION,
     GAIN_FRACTION,
@@ -24,8 +26,6 @@ from bioplastic.kernels.circuit.program import (
     State,
     fresh_state,
 )
-from bioplastic.quantize.circuit_parts import CircuitLowering
-from bioplastic.quantize.circuit_parts import gumbel_table as gumbel_table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from bioplastic.description import (
     ThetaSTDP,
 )
 from bioplastic.errors import UnsupportedModel
-from bioplastic.kernels.circuit.program import (
+from bioplastic.quantize.circuit_program import (
     FRACTION,
     GAIN_FRACTION,
     GUMBEL_BITS,

@@ -11,8 +11,8 @@ import numpy as np
 from bioplastic import plot
 from bioplastic.analysis import attention
 from bioplastic.description import AllToAll
-from bioplastic.kernels.circuit.program import FRACTION, WEIGHT_FRACTION
 from bioplastic.learning.sequence import SequenceRun
+from bioplastic.quantize.circuit_program import FRACTION, WEIGHT_FRACTION
 from bioplastic.result import ColouredText, Note, Panel, SpikeRecord, Table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.philox import philox4x32_array
+from bioplastic.philox import philox4x32_array
 from bioplastic.simulate.attention_groups import Groups
 from bioplastic.simulate.attention_layout import Layout
 from bioplastic.simulate.attention_synapses import array

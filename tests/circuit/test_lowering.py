@@ -17,9 +17,9 @@ from bioplastic.description import (
     ThetaSTDP,
 )
 from bioplastic.errors import UnsupportedModel
-from bioplastic.kernels.circuit.program import FRACTION
 from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
 from bioplastic.quantize.circuit import gumbel_table, lower_circuit
+from bioplastic.quantize.circuit_program import FRACTION
 
 
 def network(**changes) -> Network:

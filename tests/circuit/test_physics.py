@@ -8,9 +8,9 @@ from scipy.stats import chisquare
 
 from bioplastic.analysis import bits, log_softmax
 from bioplastic.description import ThetaSTDP
-from bioplastic.kernels.circuit.program import FRACTION, fresh_trace
 from bioplastic.kernels.circuit.reference import Reference
 from bioplastic.kernels.circuit.run import run_circuit
+from bioplastic.quantize.circuit_program import FRACTION, fresh_trace
 
 SCALE = 2.0**-FRACTION
 

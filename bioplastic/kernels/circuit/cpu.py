@@ -32,7 +32,8 @@ from bioplastic.kernels.circuit.cpu_output import (
     output,
     read_out,
 )
-from bioplastic.kernels.circuit.program import (
+from bioplastic.kernels.compiled import inner
+from bioplastic.quantize.circuit_program import (
     COUNTERS,
     DIRECT,
     DRIVE,
@@ -43,7 +44,6 @@ from bioplastic.kernels.circuit.program import (
     State,
     Trace,
 )
-from bioplastic.kernels.compiled import inner
 
 SOURCE_SPIKES = COUNTERS.index("source_spikes")
 STEPS = COUNTERS.index("steps")

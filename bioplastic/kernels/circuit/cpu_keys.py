@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.circuit.program import COUNTERS, DIRECT, DRIVE, PRIME, TEACHER, VALUE
 from bioplastic.kernels.compiled import inner
+from bioplastic.quantize.circuit_program import COUNTERS, DIRECT, DRIVE, PRIME, TEACHER, VALUE
 
 KEY_SPIKES = COUNTERS.index("key_spikes")
 CONDUCTED = COUNTERS.index("conducted_events")

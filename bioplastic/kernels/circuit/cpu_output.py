@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.circuit.program import (
+from bioplastic.kernels.compiled import inner
+from bioplastic.philox import philox4x32
+from bioplastic.quantize.circuit_program import (
     COUNTERS,
     EFFICACY_MAX,
     FRACTION,
     GAIN_FRACTION,
     WEIGHT_FRACTION,
 )
-from bioplastic.kernels.compiled import inner
-from bioplastic.kernels.philox import philox4x32
 
 OUTPUT_SPIKES = COUNTERS.index("output_spikes")
 VALUE_EVENTS = COUNTERS.index("value_events")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.circuit.program import (
+from bioplastic.philox import philox4x32_array
+from bioplastic.quantize.circuit_program import (
     COUNTERS,
     DIRECT,
     DRIVE,
@@ -23,7 +24,6 @@ from bioplastic.kernels.circuit.program import (
     State,
     Trace,
 )
-from bioplastic.kernels.philox import philox4x32_array
 
 U_SHIFT = GAIN_FRACTION + WEIGHT_FRACTION - FRACTION
 DITHER, NOISE = 1, 2

@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from bioplastic.errors import UsageError, nearest
-from bioplastic.kernels.circuit.program import COUNTERS, Program, State, Trace, fresh_trace
 from bioplastic.quantize.circuit import IntegerCircuit
+from bioplastic.quantize.circuit_program import COUNTERS, Program, State, Trace, fresh_trace
 from bioplastic.result import SpikeRecord
 
 BACKENDS = ("cpu", "reference")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from bioplastic.kernels.compiled import inner
-from bioplastic.kernels.philox import philox4x32
 from bioplastic.kernels.sparse.cpu_events import (
     BASE,
     KIND,
@@ -23,6 +22,7 @@ from bioplastic.kernels.sparse.layout import (
     PROJECTION_NUMBERS,
 )
 from bioplastic.kernels.sparse.reference_learning import KIND_POST, KIND_PRE
+from bioplastic.philox import philox4x32
 from bioplastic.quantize import fixed_point as fp
 
 (

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.kernels.philox import philox4x32_array
 from bioplastic.kernels.sparse.events import Past, arriving_groups, columns, rows
+from bioplastic.philox import philox4x32_array
 from bioplastic.quantize import fixed_point as fp
 from bioplastic.quantize.integer_network import (
     IntegerNetwork,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bioplastic.kernels.philox import philox4x32, philox4x32_array
+from bioplastic.philox import philox4x32, philox4x32_array
 
 KNOWN = [
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
