@@ -7,7 +7,6 @@ environment the same code runs without a GPU, slowly.
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a
 
 
 @triton.jit
-def bind_kernel(a: Any, b: Any, made: Any, size: Any, BLOCK: tl.constexpr) -> None:
+def bind_kernel(a, b, made, size, BLOCK: tl.constexpr):
     """XOR of `size` words."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = n < size
@@ -30,9 +29,7 @@ def bind_kernel(a: Any, b: Any, made: Any, size: Any, BLOCK: tl.constexpr) -> No
 
 
 @triton.jit
-def bundle_kernel(
-    vectors: Any, tie: Any, made: Any, many: Any, width: Any, BLOCK: tl.constexpr
-) -> None:
+def bundle_kernel(vectors, tie, made, many, width, BLOCK: tl.constexpr):
     """Majority of `many` rows; one program counts the 32 bits of BLOCK words."""
     n = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = n < width
@@ -48,7 +45,7 @@ def bundle_kernel(
 
 
 @triton.jit
-def _bits_from(row: Any, first: Any, width: Any, inside: Any) -> Any:
+def _bits_from(row, first, width, inside):
     """32 bits of a row from bit `first` on; 0 outside the row."""
     word, bit = first >> 5, (first & 31).to(tl.uint32)
     low = tl.load(row + word, mask=inside & (word >= 0) & (word < width), other=0)
@@ -60,9 +57,7 @@ def _bits_from(row: Any, first: Any, width: Any, inside: Any) -> Any:
 
 
 @triton.jit
-def permute_kernel(
-    vectors: Any, made: Any, shift: Any, dimension: Any, width: Any, BLOCK: tl.constexpr
-) -> None:
+def permute_kernel(vectors, made, shift, dimension, width, BLOCK: tl.constexpr):
     """Rotate rows as numbers of D bits: (v << shift | v >> (D − shift)) mod 2^D."""
     n = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = n < width
@@ -75,7 +70,7 @@ def permute_kernel(
 
 
 @triton.jit
-def distance_kernel(query: Any, memory: Any, found: Any, width: Any, BLOCK: tl.constexpr) -> None:
+def distance_kernel(query, memory, found, width, BLOCK: tl.constexpr):
     """Hamming distance of the query to one row of the memory."""
     row = memory + tl.program_id(0).to(tl.int64) * width
     total = tl.zeros((BLOCK,), tl.int32)

@@ -21,7 +21,7 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a
 
 
 @triton.jit
-def unary_kernel(x: Any, spikes: Any, size: Any, steps: Any, BLOCK: tl.constexpr) -> None:
+def unary_kernel(x, spikes, size, steps, BLOCK: tl.constexpr):
     """See `reference.unary`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = n < size
@@ -32,7 +32,7 @@ def unary_kernel(x: Any, spikes: Any, size: Any, steps: Any, BLOCK: tl.constexpr
 
 
 @triton.jit
-def positional_kernel(x: Any, spikes: Any, size: Any, steps: Any, BLOCK: tl.constexpr) -> None:
+def positional_kernel(x, spikes, size, steps, BLOCK: tl.constexpr):
     """See `reference.positional`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = n < size
@@ -44,9 +44,7 @@ def positional_kernel(x: Any, spikes: Any, size: Any, steps: Any, BLOCK: tl.cons
 
 
 @triton.jit
-def weighted_sum_kernel(
-    spikes: Any, weights: Any, found: Any, size: Any, steps: Any, BLOCK: tl.constexpr
-) -> None:
+def weighted_sum_kernel(spikes, weights, found, size, steps, BLOCK: tl.constexpr):
     """See `reference.weighted_sum`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = n < size
