@@ -7,15 +7,47 @@ can be broken becomes one CorruptFile on reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import os
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bioplastic.errors import BioplasticError, CorruptFile
 
 if TYPE_CHECKING:
     import h5py
+
+
+def image(fill: Callable[[h5py.File], None], **options: Any) -> bytearray:
+    """Return the bytes of an HDF5 file that `fill` writes into, built in memory.
+
+    options   of h5py.File, such as userblock_size
+    """
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", **options) as file:
+        fill(file)
+    return bytearray(buffer.getbuffer())
+
+
+def store(path: Path, data: bytes | bytearray) -> None:
+    """Write `data` beside `path`, bring it to the disk, rename it: complete or not at all.
+
+    Raises OSError when the disk refuses; an older file of that name is then still there.
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as raw:
+            raw.write(data)
+            raw.flush()
+            os.fsync(raw.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager

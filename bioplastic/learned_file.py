@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from bioplastic import hdf5_guard
+from bioplastic import hdf5, hdf5_guard
 from bioplastic.errors import BioplasticError, CorruptFile, UsageError
 from bioplastic.unit_si import Malformed
 
@@ -72,23 +71,14 @@ def write(path: Path, content: Content) -> None:
     size = sum(values.nbytes for values, _ in content.arrays.values())
     if size > LIMIT:
         raise UsageError(f"{path}: {size:,} bytes of arrays; a file holds at most {LIMIT:,}")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with h5py.File(partial, "x", userblock_size=HEAD, libver=("earliest", "v110")) as file:
-            _fill(file, content)
-        with partial.open("r+b") as raw:
-            raw.seek(HEAD)
-            seal = hashlib.file_digest(raw, "sha256").hexdigest()
-            line = f"{FORMAT} {VERSION} {partial.stat().st_size} {seal}\n"
-            raw.seek(0)
-            raw.write(line.encode().ljust(HEAD - 1) + b"\n")
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(partial, path)
+        data = hdf5.image(lambda file: _fill(file, content), userblock_size=HEAD)
+        seal = hashlib.sha256(memoryview(data)[HEAD:]).hexdigest()
+        line = f"{FORMAT} {VERSION} {len(data)} {seal}\n"
+        data[:HEAD] = line.encode().ljust(HEAD - 1) + b"\n"
+        hdf5.store(path, data)
     except OSError as error:
         raise BioplasticError(f"{path}: not written: {error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _fill(file: h5py.File, content: Content) -> None:

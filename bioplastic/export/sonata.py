@@ -20,7 +20,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from bioplastic import hdf5_guard
+from bioplastic import hdf5, hdf5_guard
 from bioplastic.errors import CorruptFile, UsageError
 from bioplastic.export import sealed
 from bioplastic.export.address import AddressMap, increasing
@@ -39,17 +39,20 @@ def write(records: Mapping[str, SpikeRecord], folder: Path) -> dict[str, Any]:
     """Write spikes and address map of ordered records, then seal all files of the folder."""
     addresses = AddressMap.of(records)
     sealed.write_json(folder / MAP, addresses.table())
-    with h5py.File(folder / SPIKES, "x") as file:
-        stamp(file)
-        for name, record in records.items():
-            group = file.create_group(f"spikes/{name}")
-            group.attrs.create("sorting", 2, dtype=SORTING)
-            times = milliseconds(record.steps, record.dt)
-            group.create_dataset("timestamps", data=times).attrs["units"] = "ms"
-            group.create_dataset("node_ids", data=record.ids.astype(np.uint64))
+    (folder / SPIKES).write_bytes(hdf5.image(lambda file: _fill(file, records)))
     body = {"spikes": SPIKES, "address_map": MAP}
     sealed.seal(folder, KIND, body)
     return body
+
+
+def _fill(file: h5py.File, records: Mapping[str, SpikeRecord]) -> None:
+    stamp(file)
+    for name, record in records.items():
+        group = file.create_group(f"spikes/{name}")
+        group.attrs.create("sorting", 2, dtype=SORTING)
+        times = milliseconds(record.steps, record.dt)
+        group.create_dataset("timestamps", data=times).attrs["units"] = "ms"
+        group.create_dataset("node_ids", data=record.ids.astype(np.uint64))
 
 
 def stamp(file: h5py.File) -> None:

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from brian2 import Quantity, get_dimensions, mV, nS, pA
 
-from bioplastic import hdf5_guard
+from bioplastic import hdf5, hdf5_guard
 from bioplastic.description import Connectivity, Network, Population, Projection, Source
 from bioplastic.errors import CorruptFile, UsageError
 from bioplastic.export.sealed import write_json
@@ -63,16 +63,21 @@ def write(learned: Learned, folder: Path) -> list[str]:
     for name in [g.name for g in groups] + [p.name for p in projections]:
         if not name.isprintable() or "/" in name or name in ("", ".", ".."):
             raise UsageError(f"{name!r}: this name cannot stand in a SONATA file")
-    with h5py.File(folder / NODES, "x") as file:
+
+    def nodes(file: h5py.File) -> None:
         stamp(file)
         for kind, group in enumerate(groups):
             top = file.create_group(f"nodes/{group.name}")
             _rows(top, "node", kind, group.size)
             top.create_group("0")
-    with h5py.File(folder / EDGES, "x") as file:
+
+    def edges(file: h5py.File) -> None:
         stamp(file)
         for kind, projection in enumerate(projections):
             _edges(file.create_group(f"edges/{projection.name}"), kind, projection)
+
+    (folder / NODES).write_bytes(hdf5.image(nodes))
+    (folder / EDGES).write_bytes(hdf5.image(edges))
     _table(
         folder / "node_types.csv",
         ("node_type_id", "population", "model_type", "model_template"),

@@ -18,8 +18,9 @@ import numpy as np
 from brian2.core.variables import ArrayVariable
 from brian2.synapses.spikequeue import SpikeQueue
 
+from bioplastic import hdf5
 from bioplastic.description import Network
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import BioplasticError, CorruptFile, UsageError
 from bioplastic.simulate.build import Built
 
 FORMAT, VERSION = "bioplastic-state", 1
@@ -65,23 +66,23 @@ class State:
     def save(self, path: str | Path) -> None:
         """Write the state; the file appears complete or not at all."""
         path = Path(path)
-        partial = path.with_name(path.name + ".partial")
         try:
-            with h5py.File(partial, "w") as file:
-                for name in sorted(self.arrays):
-                    file.create_dataset(name, data=self.arrays[name], compression="gzip")
-                file.attrs.update(
-                    format=FORMAT,
-                    version=VERSION,
-                    network=self.network,
-                    step=self.step,
-                    dt=self.dt,
-                    resumable=self.resumable,
-                    sha256=self.digest(),
-                )
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+            hdf5.store(path, hdf5.image(self._fill))
+        except OSError as error:
+            raise BioplasticError(f"{path}: not written: {error}") from None
+
+    def _fill(self, file: h5py.File) -> None:
+        for name in sorted(self.arrays):
+            file.create_dataset(name, data=self.arrays[name], compression="gzip")
+        file.attrs.update(
+            format=FORMAT,
+            version=VERSION,
+            network=self.network,
+            step=self.step,
+            dt=self.dt,
+            resumable=self.resumable,
+            sha256=self.digest(),
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> State:
