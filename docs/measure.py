@@ -109,6 +109,7 @@ MEASUREMENTS: dict[str, Measurement] = {
         columns={
             "spikes/symbol": metric("spikes_per_symbol", "{:.1f}"),
             "synaptic events/symbol": metric("synaptic_events_per_symbol", "{:.0f}"),
+            "arrivals at shut gates/symbol": metric("blocked_arrivals_per_symbol", "{:,.0f}"),
             "int8 weight updates/symbol": metric("weight_updates_per_symbol", "{:.1f}"),
             "fast-state updates/symbol": metric("fast_updates_per_symbol", "{:.1f}"),
             "keys grown": metric("context_neurons", "{:,}"),
