@@ -46,11 +46,11 @@ def pair(delay=1 * ms, weight=1 * pA, t_ref=2 * ms, times=(1.0,)):
         (pair(), {"duration": 0.17 * ms}, r"duration = 0\.17 ms"),
         (pair(), {"dt": 0 * ms}, r"dt = .*must be > 0"),
         (pair(), {"target": "cyton"}, r"did you mean 'cython'"),
-        (pair(), {"record": Record(spikes=("m",))}, r"nothing is named 'm'; .*valid: n, s"),
+        (pair(), {"record": Record(spikes=("m",))}, r"nothing is named 'm'.*valid: n, s"),
         (
             pair(),
             {"record": Record(voltages=(Voltages(population="n", variables=("w",)),))},
-            r"no variable 'w' to sample; .*valid: r, v",
+            r"no variable 'w' to sample.*valid: r, v",
         ),
         (
             pair(),
