@@ -1,8 +1,8 @@
 """How well does a spiking network with local plasticity predict a real text, one pass?
 
 Prequential: each symbol is predicted before it is learned. The dendritic-attention network, all
-spikes simulated, int8 weights; baselines on the same symbols beside it. Half a minute at the default
-size on one core, and as much again at the first start, which compiles.
+spikes simulated, int8 weights; baselines on the same symbols beside it. Half a minute at the
+default size on one core, and as much again at the first start, which compiles.
 What it reaches on both bundled texts stands in docs/sequence-prediction.md, beside the commands.
 """
 
