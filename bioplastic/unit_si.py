@@ -6,6 +6,7 @@ Files hold SI numbers and one of these texts. What people type is read by `biopl
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from brian2 import amp, farad, hertz, ohm, second, siemens, volt
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_or_create_dimension
@@ -64,10 +65,8 @@ def scale_of(text: str, where: str) -> tuple[float, Dimension]:
     """
     if text in _COUNTS:
         return 1.0, DIMENSIONLESS
-    try:
+    with suppress(Malformed):  # not an SI text: a unit that people type
         return 1.0, dimension_of(text)
-    except Malformed:
-        pass
     try:
         one = parse_quantity(f"1 {text}", where=where)
     except UsageError as error:
