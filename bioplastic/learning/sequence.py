@@ -82,9 +82,7 @@ def run_sequence(
     """  # fmt: skip
     circuit = lower_circuit(network, dt=dt, seed=seed)
     train = network.sources[0].train
-    symbols, steps = by_cycle(
-        train.i, train.steps(dt), circuit.program.period, circuit.program.symbols
-    )
+    symbols, steps = by_cycle(train.i, train.steps(dt), circuit.program.period)
     run = run_circuit(circuit, symbols, steps, backend=backend, label=label, progress=progress)
     first = np.log2(circuit.program.symbols)
     surprise = np.concatenate([[first], bits(run.potential[:-1], SCALE, symbols[1:])])

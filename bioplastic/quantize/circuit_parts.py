@@ -177,13 +177,13 @@ class CircuitLowering:
                         f"{q.pre}: may prime one pool only, {q.name!r} is another"
                     )
                 rows.append((
-                    names.index(q.pre), p,
+                    names.index(q.pre),
                     _steps(q.name, "delay", q.connectivity.delay, self.dt),
                     _steps(pool.name, "window", gate.window, self.dt),
                     pool.recruitment.min_activations,
                 ))  # fmt: skip
-        table = np.array(rows, np.int32).reshape(-1, 5)
-        columns = ("prime_pre", "prime_post", "prime_delay", "prime_window", "prime_after")
+        table = np.array(rows, np.int32).reshape(-1, 4)
+        columns = ("prime_pre", "prime_delay", "prime_window", "prime_after")
         return {"has_pool_parent": parent, **{c: table[:, k].copy() for k, c in enumerate(columns)}}
 
     def branches(self) -> dict[str, np.ndarray]:

@@ -61,8 +61,7 @@ class Program(NamedTuple):
     direct_delay: np.ndarray
     """(P,) steps."""
     prime_pre: np.ndarray
-    prime_post: np.ndarray
-    """(E,) pools."""
+    """(E,) pool of the parents; the pool that it gates names it in `has_pool_parent`."""
     prime_delay: np.ndarray
     prime_window: np.ndarray
     prime_after: np.ndarray

@@ -34,7 +34,7 @@ def circuit():
         network = dendritic_attention(schedule, _parameters(size, len(symbols) + 1, **changes))
         lowered = lower_circuit(network, dt=dt, seed=seed)
         program = lowered.program
-        found = by_cycle(schedule.train().i, schedule.train().steps(dt), program.period, size)
+        found = by_cycle(schedule.train().i, schedule.train().steps(dt), program.period)
         return lowered, *found
 
     return build

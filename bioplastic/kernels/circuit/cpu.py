@@ -68,7 +68,7 @@ def _deliver(pr, st, now, grown, active, count, counts):
                 count = arrive_drive(pr, st, a, b, now, table, by_symbol, active, count, counts)
             elif kind == DIRECT:
                 st.i[pr.first[a]] += pr.direct[a, b]
-                count = wake(st, active, count, pr.first[a])
+                count = wake(active, count, pr.first[a])
                 counts[CONDUCTED] += 1
             elif kind == VALUE:
                 arrive_value(pr, st, a, b, now, counts)

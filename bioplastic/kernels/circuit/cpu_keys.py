@@ -65,7 +65,7 @@ def _trunc30(x):
 
 
 @inner
-def wake(st, active, count, k):
+def wake(active, count, k):
     """Put k on the list of keys to integrate unless it is there already."""
     for m in range(count):
         if active[m] == k:
@@ -148,7 +148,7 @@ def arrive_drive(pr, st, p, symbol, now, table, by_symbol, active, count, counts
                 k = table[at, 1]
                 if pr.first[p] <= k < pr.first[p + 1]:
                     st.i[k] += pr.drive[p, symbol]
-                    count = wake(st, active, count, k)
+                    count = wake(active, count, k)
                     passed += 1
     counts[CONDUCTED] += passed
     counts[BLOCKED] += by_symbol[p, symbol] - passed
@@ -160,7 +160,7 @@ def arrive_drive(pr, st, p, symbol, now, table, by_symbol, active, count, counts
         else:
             st.i[front] += pr.drive_young[p, symbol]
             st.candidate[p, 0], st.candidate[p, 1] = parent, symbol
-            count = wake(st, active, count, front)
+            count = wake(active, count, front)
             counts[CONDUCTED] += 1
     return count
 

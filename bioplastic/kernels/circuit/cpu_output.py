@@ -114,7 +114,7 @@ def output(pr, st, now, inside, u, plan):
 
 
 @inner
-def _learn_slow(pr, st, b, v, now, teacher, dither, counts):
+def _learn_slow(pr, st, b, v, teacher, dither, counts):
     row, n = st.held_row[b], st.held_n[b]
     if not teacher and pr.fast_levels > 0 and st.held_f[b, v] == 0:
         return
@@ -164,7 +164,7 @@ def _learn(pr, st, v, now, counts):
         if st.held_row[b] < 0 or now >= st.held_until[b]:
             continue
         dither = np.int32((word[b % 16 // 4] >> np.uint32(8 * (b % 4))) & np.uint32(0xFF))
-        _learn_slow(pr, st, b, v, now, teacher, dither, counts)
+        _learn_slow(pr, st, b, v, teacher, dither, counts)
         if pr.fast_levels > 0:
             _learn_fast(pr, st, b, v, teacher, counts)
 

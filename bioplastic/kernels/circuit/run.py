@@ -66,9 +66,7 @@ def executor(backend: str) -> Executor:
     )
 
 
-def by_cycle(
-    train_i: np.ndarray, steps: np.ndarray, period: int, size: int
-) -> tuple[np.ndarray, ...]:
+def by_cycle(train_i: np.ndarray, steps: np.ndarray, period: int) -> tuple[np.ndarray, ...]:
     """One symbol per cycle from spikes: (symbols (L,), steps (L,)).
 
     Raises UsageError when a cycle has no spike or more than one.
