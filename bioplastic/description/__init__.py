@@ -1,5 +1,8 @@
 """What a network is: frozen dataclasses with units; no time step, no bits, no device."""
 
+from bioplastic.description.conductance import ConductanceLIF as ConductanceLIF
+from bioplastic.description.conductance import ExponentialConductance as ExponentialConductance
+from bioplastic.description.conductance import ExponentialEuler as ExponentialEuler
 from bioplastic.description.connectivity import AllToAll as AllToAll
 from bioplastic.description.connectivity import Connectivity as Connectivity
 from bioplastic.description.dendrite import (
@@ -19,6 +22,10 @@ from bioplastic.description.dendrite import (
 )
 from bioplastic.description.inhibition import GroupShunt as GroupShunt
 from bioplastic.description.inhibition import HardWTA as HardWTA
+from bioplastic.description.linear import Exact as Exact
+from bioplastic.description.linear import LinearEvent as LinearEvent
+from bioplastic.description.linear import LinearIF as LinearIF
+from bioplastic.description.linear import Taylor as Taylor
 from bioplastic.description.network import (
     Network as Network,
 )
@@ -45,9 +52,6 @@ from bioplastic.description.neuron import (
 )
 from bioplastic.description.neuron import (
     ExponentialCurrent as ExponentialCurrent,
-)
-from bioplastic.description.neuron import (
-    LinearIF as LinearIF,
 )
 from bioplastic.description.plasticity import (
     BranchGain as BranchGain,
@@ -81,3 +85,13 @@ from bioplastic.description.plasticity import (
 )
 from bioplastic.description.stimulus import SpikeTrain as SpikeTrain
 from bioplastic.description.stimulus import SymbolSchedule as SymbolSchedule
+from bioplastic.description.trace_rule import Change as Change
+from bioplastic.description.trace_rule import Free as Free
+from bioplastic.description.trace_rule import Jump as Jump
+from bioplastic.description.trace_rule import PostTrace as PostTrace
+from bioplastic.description.trace_rule import PreTrace as PreTrace
+from bioplastic.description.trace_rule import Put as Put
+from bioplastic.description.trace_rule import Term as Term
+from bioplastic.description.trace_rule import TowardsHigh as TowardsHigh
+from bioplastic.description.trace_rule import TowardsLow as TowardsLow
+from bioplastic.description.trace_rule import TraceSTDP as TraceSTDP

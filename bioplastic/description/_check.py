@@ -74,6 +74,17 @@ def kind(owner: Any, name: str, types: Any, wanted: str) -> None:
         raise fail(owner, name, f"a {type(value).__name__}", f"must be {wanted}")
 
 
+def shaped(owner: Any, name: str, shape: tuple[int, ...], *, per_neuron: bool = False) -> None:
+    """Make ``owner.name`` a finite float64 array of `shape`, or (N, *shape) with `per_neuron`."""
+    value = np.asarray(getattr(owner, name), dtype=float)
+    if value.shape != shape and not (per_neuron and value.shape[1:] == shape and value.ndim):
+        wanted = f"{shape}" + (f" or (N, {', '.join(map(str, shape))})" if per_neuron else "")
+        raise fail(owner, name, f"shape {value.shape}", f"must have shape {wanted}")
+    if not np.all(np.isfinite(value)):
+        raise fail(owner, name, value, "must be finite")
+    object.__setattr__(owner, name, value)
+
+
 def unique(owner: Any, name: str, values: Iterable[str]) -> None:
     """Check that names do not repeat."""
     seen: set[str] = set()

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bioplastic.description import _check
+from bioplastic.description.conductance import ConductanceLIF
 from bioplastic.description.connectivity import AllToAll, Connectivity
 from bioplastic.description.dendrite import Compartment, DendriticTree, GateBranch
 from bioplastic.description.inhibition import Inhibition
-from bioplastic.description.neuron import EscapeRace, LinearIF, Neuron
+from bioplastic.description.linear import LinearIF
+from bioplastic.description.neuron import LIF, AdaptiveLIF, EscapeRace
 from bioplastic.description.plasticity import (
     BranchGain,
     PairSTDP,
@@ -21,8 +23,11 @@ from bioplastic.description.plasticity import (
     ThetaSTDP,
 )
 from bioplastic.description.stimulus import SpikeTrain
+from bioplastic.description.trace_rule import TraceSTDP
 from bioplastic.errors import DescriptionError, nearest
 from bioplastic.result import Table
+
+Neuron = LIF | AdaptiveLIF | LinearIF | ConductanceLIF | EscapeRace
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +57,7 @@ class Population:
     """Neurons of one kind.
 
     name, size    size = number of neurons
-    neuron        LIF, AdaptiveLIF, LinearIF or EscapeRace
+    neuron        LIF, AdaptiveLIF, LinearIF, ConductanceLIF or EscapeRace
     dendrites     branches of every neuron, or None
     inhibition    competition inside the population, or None
     recruitment   structural plasticity of a pool whose first `mature` neurons are grown already
@@ -73,8 +78,11 @@ class Population:
         _check.integer(self, "size", low=1)
         _check.integer(self, "mature", low=0, high=self.size)
         _check.kind(
-            self, "neuron", Neuron, "a neuron description (LIF, AdaptiveLIF, LinearIF, EscapeRace)"
-        )
+            self, "neuron", Neuron,
+            "a neuron description (LIF, AdaptiveLIF, LinearIF, ConductanceLIF, EscapeRace)",
+        )  # fmt: skip
+        if isinstance(self.neuron, LinearIF | ConductanceLIF):
+            self.neuron.check(self.name, self.size)
         offset = getattr(self.neuron, "i_offset", None)
         if offset is not None and getattr(offset, "shape", ()) not in ((), (self.size,)):
             raise _check.fail(
@@ -85,6 +93,8 @@ class Population:
         """Names that a projection may target: receptors, states, branches, `branch.receptor`."""
         if isinstance(self.neuron, LinearIF):
             names = list(self.neuron.names)
+        elif isinstance(self.neuron, ConductanceLIF):
+            names = ["v", *(r.name for r in self.neuron.receptors)]
         elif isinstance(self.neuron, EscapeRace):
             names = ["teacher"]
         else:
@@ -112,7 +122,7 @@ class Projection:
     post: str
     target: str
     connectivity: Connectivity | AllToAll
-    plasticity: PairSTDP | PermanenceSTDP | ThetaSTDP | Recruitment | None = None
+    plasticity: PairSTDP | PermanenceSTDP | ThetaSTDP | TraceSTDP | Recruitment | None = None
     scaling: SynapticScaling | None = None
 
     def __post_init__(self) -> None:

@@ -1,11 +1,10 @@
-"""Point-neuron membranes: leaky integrate-and-fire, adaptive threshold, any linear system."""
+"""Point-neuron membranes: leaky integrate-and-fire, adaptive threshold, escape race."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from brian2 import amp, farad, ms, mV, pF, second, volt
 
 from bioplastic.description import _check
@@ -131,50 +130,6 @@ class AdaptiveLIF(LIF):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearIF:
-    """Any linear subthreshold system with a linear threshold and affine resets.
-
-    dx/dt = A x + b;  spike when row·x > theta (strictly);  then x ← R x + r.
-
-    names            (n,) name of each state; projections target a state by its name
-    matrix (n, n)    A, 1/s                    offset (n,)  b, state units / s
-    row (n,)         threshold row             theta        threshold
-    reset (n, n)     R                         reset_offset (n,)  r
-    t_ref            refractory time during which the threshold is not tested, s
-    States are plain SI floats: the system may mix volts and amperes.
-    """
-
-    names: tuple[str, ...]
-    matrix: np.ndarray
-    offset: np.ndarray
-    row: np.ndarray
-    theta: float
-    reset: np.ndarray
-    reset_offset: np.ndarray
-    t_ref: Any = _check.default(0 * ms)
-
-    def __post_init__(self) -> None:
-        n = len(self.names)
-        _check.unique(self, "names", self.names)
-        shapes = {
-            "matrix": (n, n),
-            "offset": (n,),
-            "row": (n,),
-            "reset": (n, n),
-            "reset_offset": (n,),
-        }
-        for name, shape in shapes.items():
-            value = np.asarray(getattr(self, name), dtype=float)
-            if value.shape != shape:
-                raise _check.fail(self, name, f"shape {value.shape}", f"must have shape {shape}")
-            if not np.all(np.isfinite(value)):
-                raise _check.fail(self, name, value, "must be finite")
-            object.__setattr__(self, name, value)
-        _check.quantity(self, "theta", 1)
-        _check.quantity(self, "t_ref", second, low=0)
-
-
-@dataclass(frozen=True, kw_only=True)
 class EscapeRace:
     """Output neuron of a race: exponential escape noise on a ramp, so the race is a softmax.
 
@@ -195,6 +150,3 @@ class EscapeRace:
     def __post_init__(self) -> None:
         _check.quantity(self, "start", 1, low=0)
         _check.quantity(self, "slope", 1 / second, low=0, open_low=True)
-
-
-Neuron = LIF | AdaptiveLIF | LinearIF | EscapeRace
