@@ -5,8 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from brian2 import ms, second
 
-from bioplastic.description import BranchGain, EscapeRace, FastState, Recruitment, ThetaSTDP
+from bioplastic.description import (
+    BranchGain,
+    EscapeRace,
+    FastState,
+    Recruitment,
+    Rhythm,
+    ThetaSTDP,
+)
 from bioplastic.kernels.circuit.run import run_circuit
 
 WORK = {"neuron_updates", "empty_steps"}  # what an executor did, not what the circuit did
@@ -37,6 +45,15 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "late recruits": {"recruitment": Recruitment(min_activations=2)},
     "small pool": {"pool": 4},
     "steep ramp": {"race": EscapeRace(start=2.0)},
+    "flat ramp": {"race": EscapeRace(slope=1e-3 / second)},  # below one LSB a step: nobody wins
+    "races of one step": {
+        "winners": 50,
+        "rhythm": Rhythm(encoding=75 * ms, gamma=50),
+        "race": EscapeRace(start=2.0),
+    },
+    "plateaus end in a race": {"hold": 60 * ms},
+    "gates of two cycles": {"prime_window": 300 * ms},
+    "refractory over a cycle": {"t_ref": 140 * ms},
 }
 
 

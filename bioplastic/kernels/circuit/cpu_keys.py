@@ -4,100 +4,84 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.circuit.cpu_parts import NEVER, inner
 from bioplastic.quantize.circuit_program import COUNTERS, DIRECT, DRIVE, PRIME, TEACHER, VALUE
 
 KEY_SPIKES = COUNTERS.index("key_spikes")
 CONDUCTED = COUNTERS.index("conducted_events")
 BLOCKED = COUNTERS.index("blocked_arrivals")
 EXHAUSTED = COUNTERS.index("pool_exhausted")
-NEVER = np.int64(2**62)
 
 
 @inner
-def _push(st, delay, kind, a, b):
-    slot = (st.step[0] + delay) % len(st.queued)
-    n = st.queued[slot]
-    st.queue[slot, n, 0], st.queue[slot, n, 1], st.queue[slot, n, 2] = kind, a, b
-    st.queued[slot] = n + 1
+def _push(qu, delay, kind, a, b):
+    slot = (qu.step[0] + delay) % len(qu.queued)
+    n = qu.queued[slot]
+    qu.queue[slot, n, 0], qu.queue[slot, n, 1], qu.queue[slot, n, 2] = kind, a, b
+    qu.queued[slot] = n + 1
 
 
 @inner
-def _slot(table, key):
-    """Place of key in an open-addressing table of (key, child), or of the free cell for it."""
+def slot_of(table, parent, symbol, at_parent, at_symbol):
+    """(place, tag) of a grown pair in the open-addressing table, or of the free cell for it.
+
+    An entry is (tag, child). The tag, 31 bits of the hash, spares most looks at other keys; whether
+    it is this pair, at_parent and at_symbol decide.
+    """
     mask = len(table) - 1
-    at = (key * np.int64(0x9E3779B97F4A7C1)) >> np.int64(17) & mask
-    while table[at, 0] >= 0 and table[at, 0] != key:
+    mixed = (np.int64(parent) * 0x9E3779B1 + np.int64(symbol)) * np.int64(0x2545F4914F6CDD1D)
+    tag, at = np.int32((mixed >> 33) & 0x7FFFFFFF), (mixed >> 20) & mask
+    while True:
+        k = table[at, 1]
+        if k < 0 or (table[at, 0] == tag and at_parent[k] == parent and at_symbol[k] == symbol):
+            return at, tag
         at = (at + 1) & mask
-    return at
 
 
 @inner
-def _adopt(pr, st, table, children, by_symbol, p, k):
-    key = np.int64(st.parent[k]) * pr.symbols + st.symbol[k]
-    at = _slot(table, key)
-    table[at, 0], table[at, 1] = key, k
-    children[st.parent[k]] += 1
-    by_symbol[p, st.symbol[k]] += 1
+def _adopt(ks, p, k, at, tag):
+    """Enter the grown synapses of key k at their place in the table, and count them."""
+    ks.table[at, 0], ks.table[at, 1] = tag, k
+    ks.children[ks.parent[k]] += 1
+    ks.by_symbol[p, ks.symbol[k]] += 1
 
 
 @inner
-def index(pr, st):
-    """Children by (parent, symbol), children per key, mature keys per pool and symbol."""
-    n = len(st.parent)
-    size = 16
-    while size < 2 * n:
-        size *= 2
-    table = np.full((size, 2), -1, np.int64)
-    children = np.zeros(n, np.int32)
-    by_symbol = np.zeros((len(st.mature), pr.symbols), np.int32)
-    for p in range(len(st.mature)):
-        for k in range(pr.first[p], pr.first[p] + st.mature[p]):
-            if st.parent[k] >= 0:
-                _adopt(pr, st, table, children, by_symbol, p, k)
-    return table, children, by_symbol
+def adopt_all(ks):
+    """Enter every grown key of every pool."""
+    for p in range(len(ks.mature)):
+        for k in range(ks.first[p], ks.first[p] + ks.mature[p]):
+            if ks.parent[k] >= 0:
+                at, tag = slot_of(ks.table, ks.parent[k], ks.symbol[k], ks.parent, ks.symbol)
+                _adopt(ks, p, k, at, tag)
 
 
 @inner
 def _trunc30(x):
     """x·2⁻³⁰ rounded toward zero."""
-    return np.int32(x >> 30) if x >= 0 else np.int32(-((-x) >> 30))
+    return np.int32((x + ((x >> 63) & ((1 << 30) - 1))) >> 30)
 
 
 @inner
-def wake(active, count, k):
-    """Put k on the list of keys to integrate unless it is there already."""
+def wake(ks, count, k, p):
+    """Put key k of pool p on the list of keys to integrate unless it is there already."""
     for m in range(count):
-        if active[m] == k:
+        if ks.awake[m] == k:
             return count
-    active[count] = k
+    ks.awake[count], ks.pool[count] = k, p
     return count + 1
 
 
 @inner
-def awake(pr, st, pool_of, active):
-    """Pool of every key, and the keys that are not at rest."""
-    count = 0
-    for p in range(len(st.mature)):
-        pool_of[pr.first[p] : pr.first[p + 1]] = p
-    for k in range(len(st.v)):
-        if st.v[k] != 0 or st.i[k] != 0 or st.ref[k] > 0:
-            active[count] = k
-            count += 1
-    return count
-
-
-@inner
-def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, active, count, pool_of, fired):
+def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, awake, pool, fired, count):
     """Advance awake keys one step; fired[p] = who spikes, −1 = none.
 
-    Returns (awake count, did any spike). Takes bare arrays: it runs in many steps, and a call that
-    passes the whole state costs more than the work.
+    Returns (awake count, did any spike, do all that stay awake only wait for the end of t_ref).
+    Takes bare arrays: it runs in many steps.
     """
-    kept, any_fired = 0, False
+    kept, any_fired, resting = 0, False, True
     for m in range(count):
-        k = active[m]
-        p = pool_of[k]
+        k, p = awake[m], pool[m]
         if ref[k] > 0:
             ref[k] -= 1
         else:
@@ -108,132 +92,166 @@ def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, active, count, pool_of, fired):
                 if best < 0 or v[k] > v[best] or (v[k] == v[best] and k < best):
                     fired[p] = k
         i[k] = _trunc30(np.int64(i[k]) * p_ii[p])
-        if v[k] != 0 or i[k] != 0 or ref[k] > 0:
-            active[kept] = k
+        live = v[k] != 0 or i[k] != 0
+        if live or ref[k] > 0:
+            awake[kept], pool[kept] = k, p
             kept += 1
-    return kept, any_fired
+            resting = resting and not live
+    return kept, any_fired, resting
 
 
 @inner
-def arrive_prime(pr, st, e, key, now):
-    """A parent's prime arrives: note how long it gates (the oldest note is dropped)."""
-    slot, oldest = 0, NEVER
-    for m in range(st.prime_key.shape[1]):
-        if st.prime_until[e, m] < oldest:
-            slot, oldest = m, st.prime_until[e, m]
-    st.prime_key[e, slot] = key
-    st.prime_until[e, slot] = now + pr.prime_window[e]
+def shortest_rest(ref, awake, count):
+    """Steps until the first awake key stops being refractory."""
+    shortest = ref[awake[0]]
+    for m in range(1, count):
+        shortest = min(shortest, ref[awake[m]])
+    return shortest
 
 
 @inner
-def _latest_parent(pr, st, e, now):
-    """The eligible parent whose prime arrived last and still gates the front; −1 = none."""
-    best, until = -1, np.int64(now)
-    for m in range(st.prime_key.shape[1]):
-        key = st.prime_key[e, m]
-        if st.prime_until[e, m] > until and st.spikes[key] >= pr.prime_after[e]:
-            best, until = key, st.prime_until[e, m]
-    return best
-
-
-@inner
-def arrive_drive(pr, st, p, symbol, now, table, by_symbol, active, count, counts):
-    """A symbol reaches the gated synapses of pool p."""
-    e = pr.has_pool_parent[p]
-    passed = 0
-    for m in range(st.prime_key.shape[1]):
-        if st.prime_until[e, m] > now:
-            at = _slot(table, np.int64(st.prime_key[e, m]) * pr.symbols + symbol)
-            if table[at, 0] >= 0:
-                k = table[at, 1]
-                if pr.first[p] <= k < pr.first[p + 1]:
-                    st.i[k] += pr.drive[p, symbol]
-                    count = wake(active, count, k)
-                    passed += 1
-    counts[CONDUCTED] += passed
-    counts[BLOCKED] += by_symbol[p, symbol] - passed
-    front = pr.first[p] + st.mature[p]
-    parent = _latest_parent(pr, st, e, now)
-    if parent >= 0:
-        if front >= pr.first[p + 1]:
-            counts[EXHAUSTED] += passed == 0
-        else:
-            st.i[front] += pr.drive_young[p, symbol]
-            st.candidate[p, 0], st.candidate[p, 1] = parent, symbol
-            count = wake(active, count, front)
-            counts[CONDUCTED] += 1
-    return count
-
-
-@inner
-def _mature(pr, st, p, k, table, children, by_symbol):
-    """Recruit k if it is the front and its context is free; (k is mature, k is new)."""
-    if k < pr.first[p] + st.mature[p]:
-        return True, False
-    parent, symbol = st.candidate[p, 0], st.candidate[p, 1]
-    if table[_slot(table, np.int64(parent) * pr.symbols + symbol), 0] >= 0:
-        return False, False
-    st.parent[k], st.symbol[k] = parent, symbol
-    st.mature[p] += 1
-    _adopt(pr, st, table, children, by_symbol, p, k)
-    return True, True
-
-
-@inner
-def _emit(pr, st, p, k):
-    """Queue the arrivals of a key spike."""
-    for e in range(len(pr.prime_pre)):
-        if pr.prime_pre[e] == p:
-            _push(st, pr.prime_delay[e], PRIME, e, k)
-    for b in range(len(pr.branch_pool)):
-        if pr.branch_pool[b] == p:
-            _push(st, pr.branch_delay[b], VALUE, b, k)
-
-
-@inner
-def _shunt(pr, st, p, k, active, count, pool_of):
-    """The pool of spike k goes to rest; returns how many keys stay awake."""
+def rest(ref, awake, pool, count, steps):
+    """Let `steps` steps pass for keys that only wait; returns how many stay awake."""
     kept = 0
-    st.ref[k] = pr.still[p]
     for m in range(count):
-        key = active[m]
-        if pool_of[key] == p:
-            st.v[key] = 0
-            st.i[key] = 0
-        if st.v[key] != 0 or st.i[key] != 0 or st.ref[key] > 0:
-            active[kept] = key
+        k, p = awake[m], pool[m]
+        ref[k] -= steps
+        if ref[k] > 0:
+            awake[kept], pool[kept] = k, p
             kept += 1
     return kept
 
 
 @inner
-def finish_keys(pr, st, c, now, fired, active, count, pool_of, grown_synapses, tr, written):
-    """Key spikes of this step: recruitment, shunt, arrivals queued; clears `fired`."""
-    table, children, by_symbol = grown_synapses
-    for p in range(len(fired)):
-        k = fired[p]
-        if k < 0:
-            continue
-        fired[p] = -1
-        st.spikes[k] += 1
-        grown, new = _mature(pr, st, p, k, table, children, by_symbol)
-        if new:
-            tr.recruited[c, p] = k
-        count = _shunt(pr, st, p, k, active, count, pool_of)
-        tr.key_step[written[0]], tr.key_id[written[0]] = now, k
-        written[0] += 1
-        tr.counts[KEY_SPIKES] += 1
-        if grown:
-            _emit(pr, st, p, k)
+def arrive_prime(ks, e, key, now):
+    """A parent's prime arrives: note how long it gates (the oldest note is dropped)."""
+    slot, oldest = 0, NEVER
+    until = ks.prime_until[e]
+    for m in range(len(until)):
+        if until[m] < oldest:
+            slot, oldest = m, until[m]
+    ks.prime_key[e, slot] = key
+    until[slot] = now + ks.prime_window[e]
+
+
+@inner
+def _noted_before(until, key, m, now):
+    """Whether an earlier note of the same parent gates too: a window longer than a cycle."""
+    found = False
+    for other in range(m):
+        found |= key[other] == key[m] and until[other] > now
+    return found
+
+
+@inner
+def arrive_drive(ks, p, symbol, now, count, counts):
+    """A symbol reaches the gated synapses of pool p: children of gating parents, and the front.
+
+    The front hears the eligible parent whose prime arrived last.
+    """
+    e = ks.has_pool_parent[p]
+    first, end, after = ks.first[p], ks.first[p + 1], ks.prime_after[e]
+    passed, parent, latest = 0, -1, np.int64(now)
+    until, keys = ks.prime_until[e], ks.prime_key[e]
+    for m in range(len(until)):
+        if until[m] > now:
+            key = keys[m]
+            at, _ = slot_of(ks.table, key, symbol, ks.parent, ks.symbol)
+            k = ks.table[at, 1]
+            if first <= k < end and not _noted_before(until, keys, m, now):
+                ks.i[k] += ks.drive[p, symbol]
+                count = wake(ks, count, k, p)
+                passed += 1
+            if until[m] > latest and ks.spikes[key] >= after:
+                parent, latest = key, until[m]
+    counts[CONDUCTED] += passed
+    counts[BLOCKED] += ks.by_symbol[p, symbol] - passed
+    front = first + ks.mature[p]
+    if parent >= 0:
+        if front >= end:
+            counts[EXHAUSTED] += passed == 0
+        else:
+            ks.i[front] += ks.drive_young[p, symbol]
+            ks.candidate[p, 0], ks.candidate[p, 1] = parent, symbol
+            count = wake(ks, count, front, p)
+            counts[CONDUCTED] += 1
     return count
 
 
 @inner
-def source_spike(pr, st, symbol):
+def _mature(ks, p, k):
+    """Recruit k if it is the front and its context is free; (k is mature, k is new).
+
+    A young key that spikes without any candidate stays young.
+    """
+    if k < ks.first[p] + ks.mature[p]:
+        return True, False
+    parent, symbol = ks.candidate[p, 0], ks.candidate[p, 1]
+    if parent < 0:
+        return False, False
+    at, tag = slot_of(ks.table, parent, symbol, ks.parent, ks.symbol)
+    if ks.table[at, 1] >= 0:
+        return False, False
+    ks.parent[k], ks.symbol[k] = parent, symbol
+    ks.mature[p] += 1
+    _adopt(ks, p, k, at, tag)
+    return True, True
+
+
+@inner
+def _emit(ks, qu, p, k):
+    """Queue the arrivals of a key spike."""
+    for e in range(len(ks.prime_pre)):
+        if ks.prime_pre[e] == p:
+            _push(qu, ks.prime_delay[e], PRIME, e, k)
+    for b in range(len(ks.branch_pool)):
+        if ks.branch_pool[b] == p:
+            _push(qu, ks.branch_delay[b], VALUE, b, k)
+
+
+@inner
+def _shunt(ks, p, k, count):
+    """The pool of spike k goes to rest; returns how many keys stay awake."""
+    kept = 0
+    ks.ref[k] = ks.still[p]
+    for m in range(count):
+        key, its = ks.awake[m], ks.pool[m]
+        if its == p:
+            ks.v[key] = 0
+            ks.i[key] = 0
+        if ks.v[key] != 0 or ks.i[key] != 0 or ks.ref[key] > 0:
+            ks.awake[kept], ks.pool[kept] = key, its
+            kept += 1
+    return kept
+
+
+@inner
+def finish_keys(ks, qu, c, now, count, tr, written):
+    """Key spikes of this step: recruitment, shunt, arrivals queued; clears `fired`."""
+    for p in range(len(ks.fired)):
+        k = ks.fired[p]
+        if k < 0:
+            continue
+        ks.fired[p] = -1
+        ks.spikes[k] += 1
+        grown, new = _mature(ks, p, k)
+        if new:
+            tr.recruited[c, p] = k
+        count = _shunt(ks, p, k, count)
+        tr.key_step[written[0]], tr.key_id[written[0]] = now, k
+        written[0] += 1
+        tr.counts[KEY_SPIKES] += 1
+        if grown:
+            _emit(ks, qu, p, k)
+    return count
+
+
+@inner
+def source_spike(ks, qu, symbol):
     """A symbol spikes: queue its arrivals at drive, direct and teacher synapses."""
-    for p in range(len(st.mature)):
-        if pr.has_pool_parent[p] >= 0 and pr.drive[p, symbol] != 0:
-            _push(st, pr.drive_delay[p], DRIVE, p, symbol)
-        if pr.direct[p, symbol] != 0:
-            _push(st, pr.direct_delay[p], DIRECT, p, symbol)
-    _push(st, pr.teacher_delay, TEACHER, 0, symbol)
+    for p in range(len(ks.mature)):
+        if ks.has_pool_parent[p] >= 0 and ks.drive[p, symbol] != 0:
+            _push(qu, ks.drive_delay[p], DRIVE, p, symbol)
+        if ks.direct[p, symbol] != 0:
+            _push(qu, ks.direct_delay[p], DIRECT, p, symbol)
+    _push(qu, ks.teacher_delay, TEACHER, 0, symbol)
