@@ -20,7 +20,8 @@ class Exact:
 class Taylor:
     """Explicit Runge–Kutta step of a linear system: the first `order` terms of exp(A dt).
 
-    order 1 is Euler's method, 2 every two-stage method (rk2, Heun, midpoint), 4 the classic rk4.
+    order 1 is Euler's method, 2 every consistent two-stage method (rk2), 4 the classic rk4. Brian2's
+    "heun" without noise is Euler's method, order 1.
     """
 
     order: int = 1
@@ -82,6 +83,8 @@ class LinearIF:
     t_ref            refractory time during which the threshold is not tested, s
     held             states that stand still while the neuron is refractory (they act on the others
                      with the value they hold; arrivals still move them)
+    deaf             held states whose arrivals are lost while the neuron is refractory, from the
+                     step of the spike on (Brian2's `unless refractory` also does this)
     integrator       Exact or Taylor
     events           LinearEvents
     initial          states at the start, (n,) or (N, n)
@@ -97,6 +100,7 @@ class LinearIF:
     reset_offset: np.ndarray
     t_ref: Any = _check.default(0 * ms)
     held: tuple[str, ...] = ()
+    deaf: tuple[str, ...] = ()
     integrator: Exact | Taylor = _check.default(Exact())
     events: tuple[LinearEvent, ...] = ()
     initial: np.ndarray | None = None
@@ -118,6 +122,9 @@ class LinearIF:
         for name in self.held:
             if name not in self.names:
                 raise _check.fail(self, "held", repr(name), "is no state of this neuron")
+        for name in self.deaf:
+            if name not in self.held:
+                raise _check.fail(self, "deaf", repr(name), "is no held state")
         _check.unique(self, "events", (e.name for e in self.events))
         for event in self.events:
             if np.size(event.row) != n:

@@ -118,6 +118,7 @@ class TraceSTDP:
 
     traces            PreTraces and PostTraces        low, high   bounds of w, low < high
     on_pre, on_post   Jump, Put and Change statements
+    fresh             w is transmitted after `on_pre`, with its new value, instead of before
     w, low, high and the coefficients share the unit of the projection's weight, as plain SI floats.
     Covers pair STDP, nearest-neighbour STDP, triplets (Pfister & Gerstner 2006), inhibitory
     plasticity with a target rate (Vogels et al. 2011) and pre-only rules (Diehl & Cook 2015).
@@ -128,6 +129,7 @@ class TraceSTDP:
     on_post: tuple[Jump | Put | Change, ...]
     low: float
     high: float
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         _check.unique(self, "traces", (t.name for t in self.traces))

@@ -3,6 +3,7 @@
 from bioplastic.simulate.build import Built as Built
 from bioplastic.simulate.build import build as build
 from bioplastic.simulate.checkpoint import State as State
+from bioplastic.simulate.read import read as read
 from bioplastic.simulate.record import Record as Record
 from bioplastic.simulate.record import Samples as Samples
 from bioplastic.simulate.record import Voltages as Voltages

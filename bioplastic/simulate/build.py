@@ -11,6 +11,7 @@ from brian2 import second
 
 from bioplastic.description import Network, Population, Source
 from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.simulate import conductance, linear, trace_rule  # noqa: F401  they register
 from bioplastic.simulate.dendrite import add_branch
 from bioplastic.simulate.equations import Parts, identifier, known
 from bioplastic.simulate.inhibition import add_inhibition
@@ -129,7 +130,7 @@ def _group(parts: Parts, clock: brian2.Clock) -> brian2.NeuronGroup:
     group = brian2.NeuronGroup(
         parts.population.size,
         model="\n".join(parts.lines),
-        method=ExactStep("\n".join([*code, *parts.after])),
+        method=ExactStep("\n".join([*parts.before, *code, *parts.after])),
         threshold=parts.threshold,
         reset="\n".join(parts.reset),
         refractory=parts.refractory * parts.dt * second if parts.refractory else False,
@@ -138,6 +139,8 @@ def _group(parts: Parts, clock: brian2.Clock) -> brian2.NeuronGroup:
         namespace={**parts.constants, **propagators},
         name=f"population_{identifier(parts.owner)}",
     )
+    for event, action, order in parts.on_events:
+        group.run_on_event(event, action, when="resets", order=order)
     for name, value in parts.initial.items():
         setattr(group, f"{name}_", value)
     return group

@@ -26,12 +26,14 @@ class Input:
     variable   state that jumps          gain   jump per weight
     gate       expression on post variables that is 0 when arrivals are lost, or empty
     unit       unit of the weight
+    plain      weights are taken as plain SI floats, whatever their unit
     """
 
     variable: str
     gain: float = 1.0
     gate: str = ""
     unit: Any = amp
+    plain: bool = False
 
 
 @dataclass
@@ -41,9 +43,10 @@ class Parts:
     system      its linear subthreshold system
     lines       Brian2 equations             constants   names used in them
     currents    variables summed into the somatic current
-    after       code that follows the exact step (events of branches)
+    before      code ahead of the step            after       code that follows it
     threshold   condition of a spike         reset       code of the reset
     events      custom event -> condition    initial     variable -> start value(s), SI
+    on_events   (custom event, code, order in the reset slot; the reset of a spike has order 0)
     inputs      target of a projection -> Input
     states      public name -> variable, for recordings
     operations  (slot, function of the NeuronGroup) run in Python in every step
@@ -55,11 +58,13 @@ class Parts:
     lines: list[str] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     currents: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     threshold: str = ""
     reset: list[str] = field(default_factory=list)
     refractory: int = 0
     events: dict[str, str] = field(default_factory=dict)
+    on_events: list[tuple[str, str, int]] = field(default_factory=list)
     initial: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Input] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)

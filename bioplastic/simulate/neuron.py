@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from brian2 import amp, volt
 
-from bioplastic.description import LIF, AdaptiveLIF, LinearIF
-from bioplastic.simulate.equations import Input, Parts, add_receptor, identifier, unsupported
+from bioplastic.description import LIF, AdaptiveLIF
+from bioplastic.simulate.equations import Parts, add_receptor, unsupported
 from bioplastic.simulate.grid import whole
 
 
@@ -46,35 +46,6 @@ def _adaptive(neuron: AdaptiveLIF, parts: Parts) -> None:
     parts.states["theta"] = "theta"
     parts.threshold = "v > v_th + theta"
     parts.reset.append("theta += theta_step")
-
-
-@add_soma.register
-def _linear(neuron: LinearIF, parts: Parts) -> None:
-    parts.refractory = whole(f"{parts.owner}.neuron.t_ref", neuron.t_ref, parts.dt)
-    system, names = parts.system, [f"x_{identifier(name)}" for name in neuron.names]
-    for name in (*names, "one"):
-        system.add(name, 1)
-    for k, name in enumerate(names):
-        slope = f"{_combination(neuron.matrix[k], names)} + {float(neuron.offset[k])!r}"
-        parts.lines.append(f"d{name}/dt = ({slope})/second : 1")
-        for m, source in enumerate(names):
-            if neuron.matrix[k, m] or k == m:
-                system.drive(name, source, float(neuron.matrix[k, m]))
-        if neuron.offset[k]:
-            system.drive(name, "one", float(neuron.offset[k]))
-        parts.inputs[neuron.names[k]] = Input(name, unit=1)
-        parts.states[neuron.names[k]] = name
-    parts.constants |= {"one": 1.0, "threshold_value": neuron.theta}
-    parts.threshold = f"{_combination(neuron.row, names)} > threshold_value"
-    for k, name in enumerate(names):
-        after = f"{_combination(neuron.reset[k], names)} + {float(neuron.reset_offset[k])!r}"
-        parts.reset.append(f"_reset_{name} = {after}")
-    parts.reset += [f"{name} = _reset_{name}" for name in names]
-
-
-def _combination(row: np.ndarray, names: list[str]) -> str:
-    terms = [f"{float(a)!r}*{name}" for a, name in zip(row, names, strict=True) if a]
-    return " + ".join(terms) or f"0.0*{names[0]}"
 
 
 def _offset(neuron: LIF, parts: Parts) -> None:

@@ -31,6 +31,7 @@ class Rule:
     pre, post  code at the somatic spike of pre and of post
     initial    variable -> start value(s), SI
     states     public name -> variable
+    fresh      w is delivered after the code of the arrival, not before
     """
 
     lines: list[str] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Rule:
     post: list[str] = field(default_factory=list)
     initial: dict[str, Any] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False
 
 
 @singledispatch

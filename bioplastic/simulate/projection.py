@@ -6,7 +6,7 @@ from typing import Any
 
 import brian2
 import numpy as np
-from brian2 import Quantity, get_dimensions, second
+from brian2 import Quantity, amp, get_dimensions, second, volt
 from brian2.units.fundamentalunits import get_unit_for_display
 
 from bioplastic.description import Connectivity, Projection, SynapticScaling
@@ -38,6 +38,8 @@ def make_synapses(
         rule = code(projection.plasticity, projection, parts, target.unit)
     learns = plasticity and projection.plasticity is not None
     arrive = [_delivery(target), *(rule.arrive if learns else [])]
+    if rule.fresh:
+        arrive = [*arrive[1:], arrive[0]]
     on_pre = {"deliver": "\n".join(arrive)}
     on_post = {}
     if learns and rule.pre:
@@ -50,7 +52,7 @@ def make_synapses(
     if not delays.ndim:
         fixed["deliver"] = float(delays) * second
     constant = "" if projection.plasticity is not None or projection.scaling else " (constant)"
-    unit = "1" if get_dimensions(target.unit).is_dimensionless else "amp"
+    unit = "1" if get_dimensions(target.unit).is_dimensionless else _named(target.unit)
     synapses = brian2.Synapses(
         pre,
         post,
@@ -94,15 +96,22 @@ def _delivery(target: Input) -> str:
 
 def _check_unit(projection: Projection, target: Input) -> None:
     weight = projection.connectivity.weight
-    if get_dimensions(target.unit).is_dimensionless:
-        return  # LinearIF: plain SI floats
+    if target.plain:
+        return
     if get_dimensions(weight) != get_dimensions(target.unit):
         bare = get_dimensions(weight).is_dimensionless
         got = "plain numbers" if bare else get_unit_for_display(get_dimensions(weight))
         raise DescriptionError(
             f"{projection.name}.connectivity.weight is in {got}: "
-            f"the target {projection.target!r} needs amp"
+            f"the target {projection.target!r} needs {_named(target.unit)}"
         )
+
+
+def _named(unit: Any) -> str:
+    dimension = get_dimensions(unit)
+    if dimension.is_dimensionless:
+        return "plain numbers"
+    return {volt.dim: "volt", amp.dim: "amp"}.get(dimension) or get_unit_for_display(dimension)
 
 
 def make_scaling(

@@ -22,17 +22,29 @@ from brian2.units.fundamentalunits import Quantity
 DIGITS = 50
 
 
-def propagator(matrix: np.ndarray, dt: float) -> np.ndarray:
+def propagator(matrix: np.ndarray, dt: float, order: int | None = None) -> np.ndarray:
     """exp(A dt), each entry correctly rounded; entries without a path from j to i are exactly 0.
 
-    matrix (n, n) 1/s: A     dt s
+    matrix (n, n) 1/s: A     dt s     order  None, or the number of terms of the series to take
     """
     n = len(matrix)
+    if not n:
+        return np.zeros((0, 0))
     with mpmath.workdps(DIGITS):
-        exact = mpmath.expm(mpmath.matrix(matrix.tolist()) * mpmath.mpf(dt))
+        scaled = mpmath.matrix(matrix.tolist()) * mpmath.mpf(dt)
+        exact = mpmath.expm(scaled) if order is None else _series(scaled, order)
         values = np.array([[float(exact[i, j]) for j in range(n)] for i in range(n)])
     reach = np.linalg.matrix_power((matrix != 0) | np.eye(n, dtype=bool), max(n, 1))
     return np.where(reach, values, 0.0)
+
+
+def _series(scaled: Any, order: int) -> Any:
+    """1 + M + M²/2! + … up to M^order/order!."""
+    total = term = mpmath.eye(scaled.rows)
+    for k in range(1, order + 1):
+        term = term * scaled / k
+        total = total + term
+    return total
 
 
 @dataclass
@@ -43,12 +55,14 @@ class LinearSystem:
     rates    (into, from) -> entry of A in SI units
     rest     state -> name of the constant that is subtracted before and added after propagation
     held     states that stand still while the neuron is refractory
+    order    None: the exact step; k: the first k terms of exp(A dt) (Runge–Kutta, 1 = Euler)
     """
 
     units: dict[str, Any] = field(default_factory=dict)
     rates: dict[tuple[str, str], float] = field(default_factory=dict)
     rest: dict[str, str] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
+    order: int | None = None
 
     def add(self, name: str, unit: Any, *, rest: str = "", held: bool = False) -> None:
         """Add a state."""
@@ -77,8 +91,10 @@ class LinearSystem:
         Every new value is computed from old ones before any is written.
         """
         constants: dict[str, Quantity] = {}
-        free = propagator(self.matrix(), dt)
-        still = propagator(self.matrix(without=self.held), dt) if refractory else free
+        free = propagator(self.matrix(), dt, self.order)
+        still = free
+        if refractory:
+            still = propagator(self.matrix(without=self.held), dt, self.order)
         names, lines, writes = list(self.units), [], []
         if refractory and self.held:
             lines.append("_free = int(not_refractory)")

@@ -10,7 +10,7 @@ import brian2
 import numpy as np
 from brian2 import ms, second
 
-from bioplastic.description import Network, Population
+from bioplastic.description import LinearIF, Network, Population
 from bioplastic.errors import UsageError, nearest
 from bioplastic.result import SpikeRecord
 from bioplastic.simulate.build import Built, own
@@ -116,6 +116,8 @@ def spike_sources(network: Network) -> list[str]:
 
 
 def _events(population: Population) -> list[str]:
+    if isinstance(population.neuron, LinearIF):
+        return [event.name for event in population.neuron.events]
     branches = population.dendrites.branches if population.dendrites else ()
     silent = [b.name for b in branches if getattr(b, "v_plateau", 0) is None]
     return [b.name for b in branches if b.name not in silent]

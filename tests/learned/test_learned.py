@@ -21,7 +21,8 @@ def test_save_and_load_give_the_same(learned, tmp_path):
         assert back.arrays[name].values.dtype == kept.values.dtype
         assert back.arrays[name].values.shape == kept.values.shape
         assert back.arrays[name].values.tobytes() == kept.values.tobytes()
-    assert [p.name for p in back.description.populations] == ["cells", "adaptive", "linear", "race"]
+    names = ["cells", "adaptive", "linear", "exact", "leaky", "race"]
+    assert [p.name for p in back.description.populations] == names
 
 
 def test_the_same_content_gives_the_same_bytes(learned, tmp_path):
@@ -75,9 +76,9 @@ def test_network_carries_what_was_learned(learned):
 
 def test_frozen_network_has_no_rule_left(learned):
     network = learned.network(plastic=False)
-    assert [p.plasticity for p in network.projections] == [None] * 4
-    assert [p.scaling for p in network.projections] == [None] * 4
-    assert [p.recruitment for p in network.populations] == [None] * 4
+    assert [p.plasticity for p in network.projections] == [None] * 5
+    assert [p.scaling for p in network.projections] == [None] * 5
+    assert [p.recruitment for p in network.populations] == [None] * 6
     assert network["race"].gain.rate == 0
     weights = network.projection("grow").connectivity.weights(pA)
     assert weights.tolist() == [0.0, 12.5, 12.5, 0.0]  # P = theta_p is not mature
