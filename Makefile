@@ -1,5 +1,6 @@
 # make        install into .venv, run the main job, say where its report is
 # make test   install, then the default tests      make study   the long ones
+# make bench   speed and memory side by side
 # make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -12,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study lint docs clean
+.PHONY: run install test study bench lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -35,6 +36,10 @@ test: install
 
 study: install
 	$(BIN)/python -m pytest -m "study or cython"
+
+bench: $(STAMP)
+	$(PIP) install $(PINS) -e ".[compare]"
+	$(BIN)/bioplastic bench all --json docs/figures/bench.json
 
 lint: install
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ _HOME = {
     "ThetaSTDP": "bioplastic.description",
     "Learned": "bioplastic.learned",
     "IntegerNetwork": "bioplastic.quantize",
-    "lower": "bioplastic.quantize",
+    "lower": "bioplastic.bridge.door",
     "Panel": "bioplastic.result",
     "Result": "bioplastic.result",
     "SpikeRecord": "bioplastic.result",
@@ -50,6 +50,7 @@ _HOME = {
     "RunFolder": "bioplastic.runs",
     "read_arrays": "bioplastic.result_file",
     "read_spikes": "bioplastic.result_file",
+    "twin": "bioplastic.bridge",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bioplastic
-from bioplastic.commands import doctor, export, list, run
+from bioplastic.commands import bench, doctor, export, list, run
 from bioplastic.errors import BioplasticError, UsageError, nearest
 
-VERBS = {"run": run, "list": list, "export": export, "doctor": doctor}
+VERBS = {"run": run, "list": list, "export": export, "bench": bench, "doctor": doctor}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
     text = config.to_toml(settings, **heading)
     if arguments.dry_run:
         print(text)
-        print(_plain(module.describe(settings, seed=seed).table()))
+        print(plain(module.describe(settings, seed=seed).table()))
         return 0
     out = arguments.out or runs.default_folder(name, seed, started)
     runs.check_free(out)
@@ -80,7 +80,7 @@ def _backend(module: ModuleType, name: str, backend: str | None) -> str:
     return backend
 
 
-def _plain(table: Any) -> str:
+def plain(table: Any) -> str:
     """Return a result.Table as aligned text, numbers to the right."""
     rows = [[_cell(c) for c in row] for row in table.rows]
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]

@@ -1,0 +1,140 @@
+"""CUBA, 10 000 neurons, 1 %, one second: integers beside Brian2's generated C++.
+
+The same graph, start and parameters; one thread each. Brian2 runs its usual equations with
+``method='exact'`` as C++ standalone, and its time is that of its main loop, without compiling. Ours
+is a whole call of `kernels.dispatch.run`, laying out the arrays included. Torch eager does what a
+torch user would write: dense state in float32, one index_add per step.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brian2 import ms, mV
+
+from bioplastic.benchmarks.bandwidth import bandwidth
+from bioplastic.benchmarks.measured import Measured, cpu_seconds, in_child, ratio
+from bioplastic.description import Network
+from bioplastic.kernels import dispatch
+from bioplastic.networks.balanced import cuba
+from bioplastic.quantize import lower
+from bioplastic.result import Table
+
+FULL = {"size": 10_000, "probability": 0.01, "seconds": 1.0, "repeats": 5}
+QUICK = {"size": 400, "probability": 0.1, "seconds": 0.05, "repeats": 1}
+DT = 0.1 * ms
+
+
+def network(size: int, probability: float) -> Network:
+    """The network of this benchmark, about 10 Hz."""
+    return cuba(size=size, probability=probability, e_l=-43.5 * mV, delay=1.5 * ms, seed=1)
+
+
+def measure(*, size: int, probability: float, seconds: float, repeats: int) -> Measured:
+    """All three on the same graph."""
+    net, steps = network(size, probability), round(seconds / 1e-4)
+    lowered = lower(net, DT)
+    dispatch.run(lowered, 1)
+    done = dispatch.run(lowered, steps)
+    ours = cpu_seconds(lambda: dispatch.run(lowered, steps), repeats)
+    events, spikes = done.counters["synaptic_events"], done.counters["spikes"]
+    with tempfile.TemporaryDirectory() as folder:
+        graph = write_graph(net, Path(folder) / "graph.npz")
+        brian = in_child(
+            "bioplastic.benchmarks.cuba_brian2",
+            {"graph": str(graph), "seconds": seconds, "repeats": repeats},
+        )
+    torch_seconds = _torch(net, steps, repeats)
+    synapses = sum(len(q.connectivity) for q in net.projections)
+    state = 4 * 4 * 2 * size * steps  # v, g_e, g_i, refractory: read and written, int32
+    floor = state / bandwidth(4 * size) + 5 * events / bandwidth(5 * synapses // 16)
+    figures = {
+        "cuba_cpu_seconds": ours,
+        "cuba_brian2_standalone_seconds": brian["seconds"],
+        "cuba_torch_eager_seconds": torch_seconds,
+        "cuba_ratio_to_brian2_standalone": ratio(brian["seconds"], ours),
+        "cuba_ratio_to_torch_eager": ratio(torch_seconds, ours),
+        "cuba_bandwidth_floor_seconds": floor,
+        "cuba_synaptic_events": events,
+        "cuba_spikes": spikes,
+        "cuba_spikes_brian2": brian["spikes"],
+    }
+    rows = [
+        ("bioplastic, cpu", f"{ours:.4f}", "1", f"{spikes:,}"),
+        ("Brian2, C++ standalone", f"{brian['seconds']:.4f}",
+         f"{ratio(brian['seconds'], ours):.2f}", f"{int(brian['spikes']):,}"),
+        ("torch, eager", f"{torch_seconds:.4f}", f"{ratio(torch_seconds, ours):.2f}", ""),
+        ("memory bandwidth floor", f"{floor:.4f}", f"{ratio(floor, ours):.2f}", ""),
+    ]  # fmt: skip
+    return Measured(
+        figures=figures,
+        table=Table(
+            key="cuba",
+            title=f"CUBA, {size:,} neurons, {synapses:,} synapses, {seconds:g} s of model time",
+            caption="CPU seconds on one thread, best of "
+            f"{repeats}; the ratio is how many times ours.",
+            columns=("who", "seconds", "ratio", "spikes"),
+            rows=rows,
+        ),
+        absent={"NEST": "is GPL and not imported by this package"},
+    )
+
+
+def write_graph(net: Network, path: Path) -> Path:
+    """Graph and start of a CUBA network for other simulators, as an .npz without objects."""
+    e, i = _connectivity(net)
+    neuron: Any = net.populations[0].neuron
+    np.savez(
+        path, size=net.populations[0].size, e_i=e.i, e_j=e.j, i_i=i.i, i_j=i.j,
+        e_w=float(e.weight), i_w=float(i.weight), delay=float(e.delay),
+        v=neuron.initial[:, 0], e_l=float(neuron.offset[0]) / -float(neuron.matrix[0, 0]),
+    )  # fmt: skip
+    return path
+
+
+def _connectivity(net: Network) -> list[Any]:
+    """Excitatory and inhibitory synapses, listed."""
+    return [q.connectivity for q in net.projections]
+
+
+def _torch(net: Network, steps: int, repeats: int) -> float:
+    """CPU seconds of a per-step torch loop on one thread, float32, dense state, CSR rows."""
+    import torch
+
+    e, i = _connectivity(net)
+    size, delay = net.populations[0].size, round(float(e.delay) / 1e-4)
+    neuron: Any = net.populations[0].neuron
+    pre, post = np.concatenate([e.i, i.i]), np.concatenate([e.j, i.j])
+    edge = np.concatenate([[0], np.cumsum(np.bincount(pre, minlength=size))])
+    first = int(i.i.min()) if len(i.i) else size
+    targets = torch.from_numpy(post[np.argsort(pre, kind="stable")])
+    decay = [float(np.exp(-1e-4 / t)) for t in (5e-3, 10e-3)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+
+    def loop() -> None:
+        v = torch.from_numpy(neuron.initial[:, 0].astype(np.float32))
+        g, held = torch.zeros(2, size), torch.zeros(size, dtype=torch.int32)
+        late: list[Any] = [torch.zeros(0, dtype=torch.long)] * (delay + 1)
+        for t in range(steps):
+            free = held <= 0
+            v = torch.where(free, v + 5e-3 * (g[0] + g[1] - (v + 43.5e-3)), v)
+            g[0] *= decay[0]
+            g[1] *= decay[1]
+            held -= 1
+            fired = torch.nonzero((v > -50e-3) & free).flatten()
+            late[t % len(late)] = fired
+            for k in late[(t + 1) % len(late)].tolist():
+                side = 0 if k < first else 1
+                row = targets[edge[k] : edge[k + 1]]
+                weight = float(e.weight) if side == 0 else float(i.weight)
+                g[side].index_add_(0, row, torch.full((len(row),), weight))
+            v[fired] = -60e-3
+            held[fired] = 50
+
+    seconds = cpu_seconds(loop, min(repeats, 2))
+    torch.set_num_threads(threads)
+    return seconds
