@@ -73,7 +73,8 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
     """The four probes, the text, the given network; then the verdict."""
     windows = _windows(config.windows)
     rng = stream(seed, "collapse", "probes")
-    panels, rows, metrics = [], [], {}
+    panels, rows = [], []
+    metrics: dict[str, float] = {}
     for probe in (_leak, _synchrony, _order, _permutation):
         panel, row, found = probe(config, rng, seed, backend)
         panels.append(panel)
@@ -168,7 +169,7 @@ def _leak(config: Config, rng: np.random.Generator, seed: int, backend: str) -> 
         "leak", "Leak", "A weak input never reaches threshold, however long it lasts.",
         lambda plot, ax: plot.leak(charge, full, flat, ax),
     )  # fmt: skip
-    metrics = {"leak_silent_up_to": silent, "leak_spikes_for_20": int(full[-1])}
+    metrics = {"leak_silent_up_to": float(silent), "leak_spikes_for_20": float(full[-1])}
     return panel, row, metrics
 
 

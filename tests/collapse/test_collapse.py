@@ -55,7 +55,7 @@ def test_the_charge_of_an_arrival_is_what_a_membrane_without_leak_would_integrat
     area = 3e-3 * (np.e if kind is AlphaCurrent else 1.0)  # ∫ I dt of a current of peak 1
     gap = float(weight) * area / 250e-12 / 1.9  # so that one arrival is 1.9 gaps: rounds to 2
     net = one_synapse(
-        receptor, weight, SpikeTrain(i=[0], t=[1] * ms), v_th=gap * volt, v_reset=-1 * mV
+        receptor, weight, SpikeTrain(i=np.array([0]), t=[1] * ms), v_th=gap * volt, v_reset=-1 * mV
     )
     assert collapse(net, {"in": np.array([[1], [0], [3]])}, 0.01, 3)["out"].tolist() == [
         [2], [0], [6]
@@ -64,7 +64,7 @@ def test_the_charge_of_an_arrival_is_what_a_membrane_without_leak_would_integrat
 
 def test_counts_of_inhibition_never_go_below_zero():
     net = one_synapse(ExponentialCurrent(name="syn", tau=3 * ms), -900 * pA,
-                      SpikeTrain(i=[0], t=[1] * ms))  # fmt: skip
+                      SpikeTrain(i=np.array([0]), t=[1] * ms))  # fmt: skip
     assert collapse(net, {"in": np.array([[9]])}, 0.01, 1)["out"].tolist() == [[0]]
 
 
@@ -109,6 +109,7 @@ def test_leak_is_what_makes_weak_inputs_silent():
     duration = 100 * ms
     found = audit(probes.leak(8, duration), window=duration, duration=duration, dt=DT, seed=1,
                   backend="reference")  # fmt: skip
+    assert found.collapsed is not None
     assert found.collapsed["cells"][0].tolist() == list(range(1, 9))
     # R·I = X·V_th·tau/T = X·V_th/5: at most threshold up to X = 5, where v never passes it
     assert (found.full["cells"][0] == 0).tolist() == [True] * 5 + [False] * 3
