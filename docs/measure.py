@@ -45,6 +45,24 @@ class Measurement:
     columns: Mapping[str, Callable[[Run], str]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A table that a program of its own prints, with the line that says where it comes from."""
+
+    takes: str
+    commands: Sequence[str]
+
+    def lines(self) -> list[str]:
+        """What the programs print."""
+        found = []
+        for command in self.commands:
+            print(f"$ {command}", flush=True)
+            called = [sys.executable, *command.split()[1:]]
+            done = subprocess.run(called, check=True, cwd=DOCS.parent, stdout=subprocess.PIPE)
+            found += done.stdout.decode().splitlines()
+        return found
+
+
 def metric(name: str, form: str = "{:.3f}") -> Callable[[Run], str]:
     """Return a column that shows one metric; a dash where a run has none."""
 
@@ -81,6 +99,8 @@ def headline(run: Run) -> str:
 
 SEQUENCE = "bioplastic run sequence-prediction"
 MEMORY = "bioplastic run temporal-memory"
+AGREEMENT = "bioplastic run lowering-agreement"
+WINDOWS = {"full time": "window_1", **{f"{w} a window": f"window_{w}" for w in (2, 4, 8)}}
 BASELINES = {
     "n-gram": "baseline_ngram_bits_per_symbol",
     "suffix table": "baseline_suffix_table_bits_per_symbol",
@@ -90,7 +110,7 @@ BASELINES = {
 
 PARTS = ("word=false", "order=3", "winners=1", "winners=10", "skips=2", "revisit=2")
 
-MEASUREMENTS: dict[str, Measurement] = {
+MEASUREMENTS: dict[str, Measurement | Script] = {
     "sequence": Measurement(
         takes="about 2 minutes",
         commands=(f"{SEQUENCE} --set corpus=kjv", f"{SEQUENCE} --set corpus=alice29"),
@@ -177,6 +197,48 @@ MEASUREMENTS: dict[str, Measurement] = {
         },
     ),
 }
+MEASUREMENTS |= {
+    "collapse": Measurement(
+        takes="about 3 minutes",
+        commands=tuple(
+            f"bioplastic run collapse-audit --set corpus={corpus}" for corpus in ("kjv", "alice29")
+        ),
+        columns={
+            "text": option("corpus"),
+            **{
+                f"network, {what}": metric(f"bits_per_symbol_{key}", "{:.2f}")
+                for what, key in WINDOWS.items()
+            },
+            **{
+                f"trained on counts, {what}": metric(f"count_trained_bits_{key}", "{:.2f}")
+                for what, key in WINDOWS.items()
+            },
+            "times shuffled": metric("bits_per_symbol_time_shuffled", "{:.2f}"),
+            "unigram": metric("bits_per_symbol_unigram", "{:.2f}"),
+        },
+    ),
+    "agreement": Measurement(
+        takes="about 3 minutes",
+        commands=(
+            f"{AGREEMENT} --set network=cuba",
+            f"{AGREEMENT} --set network=coba --set size=4000 --set probability=0.02",
+        ),
+        columns={
+            "network": option("network"),
+            "first difference, ms": metric("first_difference_ms", "{:.1f}"),
+            **{f"equal to {ms} ms": metric(f"equal_to_{ms}_ms", "{:.2%}") for ms in (10, 20, 50)},
+            "rate, Hz (Brian2)": metric("rate_brian2_hz", "{:.2f}"),
+            "rate, Hz (kernel)": metric("rate_kernel_hz", "{:.2f}"),
+            "CV (Brian2)": metric("cv_brian2"),
+            "CV (kernel)": metric("cv_kernel"),
+        },
+    ),
+    "bench": Script(takes="about 5 minutes", commands=("python docs/measure_bench.py",)),
+    "kernels": Script(takes="about 2 minutes", commands=("python docs/measure_kernels.py",)),
+    "roofline": Script(
+        takes="about 1 minute", commands=("python docs/measure_kernels.py roofline",)
+    ),
+}
 
 
 def run(command: str, folder: Path) -> Run:
@@ -255,6 +317,10 @@ def main(names: Sequence[str]) -> int:
             picture()
             continue
         measurement = MEASUREMENTS[name]
+        if isinstance(measurement, Script):
+            for page in put(name, measurement.lines()):
+                print(f"{page.relative_to(DOCS.parent)}: {name}")
+            continue
         scratch = Path(tempfile.mkdtemp(prefix="measure_"))
         try:
             runs = [run(c, scratch / str(k)) for k, c in enumerate(measurement.commands)]

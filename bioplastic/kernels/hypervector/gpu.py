@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 
 from bioplastic.errors import UsageError
+from bioplastic.kernels.ahead_of_time import Compiled
 
 BLOCK = 256
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a kernel is defined
@@ -136,3 +137,32 @@ class Gpu:
 
 def _back(words: torch.Tensor) -> np.ndarray:
     return words.cpu().numpy().view(np.uint64)
+
+
+COMPILED = (
+    Compiled(
+        name="bind",
+        function=bind_kernel,
+        signature="*i32 *i32 *i32 i32",
+        constants={"BLOCK": BLOCK},
+    ),
+    Compiled(
+        name="bundle",
+        function=bundle_kernel,
+        signature="*i32 *i32 *i32 i32 i32",
+        constants={"BLOCK": 32},
+    ),
+    Compiled(
+        name="permute",
+        function=permute_kernel,
+        signature="*i32 *i32 i32 i32 i32",
+        constants={"BLOCK": BLOCK},
+    ),
+    Compiled(
+        name="distance",
+        function=distance_kernel,
+        signature="*i32 *i32 *i64 i32",
+        constants={"BLOCK": BLOCK},
+        expected=("POPC",),
+    ),
+)

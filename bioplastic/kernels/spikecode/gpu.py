@@ -15,6 +15,7 @@ import triton
 import triton.language as tl
 
 from bioplastic.errors import UsageError
+from bioplastic.kernels.ahead_of_time import Compiled
 
 BLOCK = 256
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a kernel is defined
@@ -94,3 +95,25 @@ class Gpu:
 
     def _there(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
+COMPILED = (
+    Compiled(
+        name="unary",
+        function=unary_kernel,
+        signature="*i64 *i8 i32 i32",
+        constants={"BLOCK": BLOCK},
+    ),
+    Compiled(
+        name="positional",
+        function=positional_kernel,
+        signature="*i64 *i8 i32 i32",
+        constants={"BLOCK": BLOCK},
+    ),
+    Compiled(
+        name="weighted sum",
+        function=weighted_sum_kernel,
+        signature="*i8 *i64 *i64 i32 i32",
+        constants={"BLOCK": BLOCK},
+    ),
+)

@@ -1,0 +1,1 @@
+"""Layers of spiking neurons without recurrence, for many given spike trains at once."""
