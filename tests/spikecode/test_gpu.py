@@ -63,30 +63,3 @@ def test_no_gpu_is_a_refusal(monkeypatch):
     reason = "triton is not installed" if find_spec("triton") is None else "no CUDA or HIP device"
     with pytest.raises(UsageError, match=f"backend = 'gpu': .*{reason}"):
         BinaryCount().encode(np.array([1]), backend="gpu")
-
-
-TARGETS = {"sm_80": ("cuda", 80, 32), "sm_90": ("cuda", 90, 32), "gfx942": ("hip", "gfx942", 64)}
-SIGNATURES = {
-    "unary": "*i64 *i8 i32 i32 256",
-    "positional": "*i64 *i8 i32 i32 256",
-    "weighted_sum": "*i8 *i64 *i64 i32 i32 256",
-}
-
-
-@pytest.mark.skipif(INTERPRETED, reason="the interpreter compiles nothing")
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", SIGNATURES)
-def test_compiles_ahead_of_time(name, target):
-    """The compiler refuses what the interpreter takes; no GPU is needed to ask it."""
-    triton = pytest.importorskip("triton")
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
-    module = importlib.import_module("bioplastic.kernels.spikecode.gpu")
-    *types, block = SIGNATURES[name].split()
-    kernel = getattr(module, f"{name}_kernel")
-    signature = dict(zip(kernel.arg_names, [*types, "constexpr"], strict=True))
-    source = ASTSource(fn=kernel, signature=signature, constexprs={"BLOCK": int(block)})
-    made = triton.compile(source, target=GPUTarget(*TARGETS[target])).asm
-    text = made.get("ptx") or made["amdgcn"]
-    assert ".local" not in text or target == "gfx942"
