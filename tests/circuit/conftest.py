@@ -28,7 +28,8 @@ def circuit():
     """circuit(symbols, size, shuffle=None, seed=1, …) → (IntegerCircuit, symbols, steps)."""
 
     def build(symbols, size, *, shuffle=None, seed=1, dt=DT, **changes):
-        schedule = SymbolSchedule(symbols=np.asarray(symbols), size=size)
+        period = changes.get("rhythm", Rhythm()).period
+        schedule = SymbolSchedule(symbols=np.asarray(symbols), size=size, period=period)
         if shuffle is not None:
             schedule = schedule.shuffled(np.random.default_rng(shuffle), dt)
         network = dendritic_attention(schedule, _parameters(size, len(symbols) + 1, **changes))
