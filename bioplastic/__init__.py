@@ -50,6 +50,7 @@ _HOME = {
     "RunFolder": "bioplastic.runs",
     "read_arrays": "bioplastic.result_file",
     "read_spikes": "bioplastic.result_file",
+    "IntegerModule": "bioplastic.bridge.module",
     "twin": "bioplastic.bridge",
 }
 
