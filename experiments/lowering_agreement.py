@@ -18,10 +18,10 @@ from brian2 import ms, mV, second
 
 from bioplastic.analysis.horizon import window_agreement
 from bioplastic.bridge.agreement import Paired, paired_run
+from bioplastic.bridge.door import lower
 from bioplastic.config import setting
 from bioplastic.description import Network
 from bioplastic.networks.balanced import coba, cuba
-from bioplastic.quantize import lower
 from bioplastic.result import Panel, Quantity, Result
 
 QUICK = {"size": 400, "probability": 0.1, "duration": 60 * ms}

@@ -17,10 +17,10 @@ from brian2 import ms, mV
 
 from bioplastic.benchmarks.bandwidth import bandwidth
 from bioplastic.benchmarks.measured import Measured, cpu_seconds, in_child, ratio
+from bioplastic.bridge.door import lower
 from bioplastic.description import Network
 from bioplastic.kernels import dispatch
 from bioplastic.networks.balanced import cuba
-from bioplastic.quantize import lower
 from bioplastic.result import Table
 
 FULL = {"size": 10_000, "probability": 0.01, "seconds": 1.0, "repeats": 5}

@@ -13,9 +13,9 @@ from brian2 import mV
 
 from bioplastic.benchmarks import cuba
 from bioplastic.benchmarks.measured import Measured, cpu_seconds, ratio
+from bioplastic.bridge.door import lower
 from bioplastic.description import LIF, Network, Population
 from bioplastic.kernels import dispatch
-from bioplastic.quantize import lower
 from bioplastic.result import Table
 
 FULL = {"size": 10_000, "probability": 0.01, "seconds": 1.0, "repeats": 5}

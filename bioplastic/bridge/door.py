@@ -9,6 +9,7 @@ from bioplastic.description import Network
 from bioplastic.errors import UsageError
 from bioplastic.quantize import IntegerNetwork
 from bioplastic.quantize import fixed_point as fp
+from bioplastic.quantize.lean import lean
 
 
 def lower(
@@ -21,6 +22,8 @@ def lower(
     plastic_bits: int = 8,
 ) -> IntegerNetwork:
     """Turn a network into integers for the kernels; scales are chosen from the overflow proof.
+
+    Linear populations that are LIF neurons in other words become LIF populations (`lean`).
 
     network    a description, or whatever `bioplastic.simulate.read` reads: a brian2.Network, a list
                of Brian2 objects, ``brian2.collect()``
@@ -36,13 +39,15 @@ def lower(
             raise UsageError(f"{network.name}: a description has no time step: give dt")
         if duration is not None:
             raise UsageError(f"{network.name}: duration draws sources of a Brian2 network only")
-        return quantize.lower(network, dt, seed=seed, fraction=fraction, plastic_bits=plastic_bits)
+        return lean(
+            quantize.lower(network, dt, seed=seed, fraction=fraction, plastic_bits=plastic_bits)
+        )
     from bioplastic.simulate import read
 
     description = read(network, duration=duration, seed=seed, level=1)
     clock = description.notes["dt"]
     if dt is not None and abs(float(dt) - float(clock)) > 1e-9 * float(clock):
         raise UsageError(f"dt = {dt}: the Brian2 network runs on a clock of {clock}")
-    return quantize.lower(
-        description, clock, seed=seed, fraction=fraction, plastic_bits=plastic_bits
+    return lean(
+        quantize.lower(description, clock, seed=seed, fraction=fraction, plastic_bits=plastic_bits)
     )

@@ -20,7 +20,7 @@ class Exact:
 class Taylor:
     """Explicit Runge–Kutta step of a linear system: the first `order` terms of exp(A dt).
 
-    order 1 is Euler's method, 2 every consistent two-stage method (rk2), 4 the classic rk4. Brian2's
+    order 1 is Euler's method, 2 a consistent two-stage method (rk2), 4 the classic rk4. Brian2's
     "heun" without noise is Euler's method, order 1.
     """
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
 from bioplastic.errors import UsageError, nearest
+from bioplastic.kernels.sparse.executors import Executor, Windows
 from bioplastic.kernels.sparse.state import KernelState, initial_state
-from bioplastic.quantize.integer_network import IntegerNetwork, PlateauChannel
+from bioplastic.quantize.bounds import bound_population
+from bioplastic.quantize.integer_network import IntegerNetwork, IntegerSource
+from bioplastic.quantize.integer_population import noted
 from bioplastic.result import SpikeRecord
 
 BACKENDS = ("cpu", "reference")
-UNAVAILABLE = {"gpu": "this version has no GPU executor for sparse networks"}
+"""What runs everywhere; "gpu" needs one."""
+GPU = "gpu"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,41 +47,148 @@ def run(
     *,
     backend: str = "cpu",
     state: KernelState | None = None,
+    executor: Executor | None = None,
 ) -> KernelRun:
     """Run `steps` steps from `state` (None: from the start); the given state is left as it is.
 
-    backend   "cpu" (numba, event-driven) or "reference" (numpy, dense); equal in every bit
-    Raises UsageError for another backend, with the nearest name or the reason.
+    backend    "cpu" (numba, event-driven), "reference" (numpy, dense) or "gpu" (Triton); equal in
+               every bit
+    executor   how a GPU runs it, `Windows()` (the default) or `OneProgram()`; for "gpu" only
+    Raises UsageError for another backend, with the nearest name, and for "gpu" without a GPU, with
+    the reason; UnsupportedModel for what the GPU executors do not know.
     """
-    if backend in UNAVAILABLE:
-        raise UsageError(f"backend = {backend!r}: {UNAVAILABLE[backend]}; use 'cpu'")
-    if backend not in BACKENDS:
-        raise UsageError(f"backend = {backend!r}: no such backend{nearest(backend, BACKENDS)}")
+    return run_batch(
+        network, steps, states=[state or initial_state(network)], backend=backend, executor=executor
+    )[0]
+
+
+def run_batch(
+    network: IntegerNetwork,
+    steps: int,
+    *,
+    states: Sequence[KernelState],
+    sources: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]] | None = None,
+    seeds: Sequence[int] | None = None,
+    backend: str = "cpu",
+    executor: Executor | None = None,
+) -> list[KernelRun]:
+    """Run `steps` steps of B independent copies of `network`; they share topology, not state.
+
+    states     B states, at any steps; left as they are
+    sources    for each copy, source -> (steps, ids) of its spikes, both (E,) integers in any order;
+               a source that is not named keeps the train of `network`. None: all keep it
+    seeds      for each copy the key of its stochastic rounding, 0..2^32 − 1; None: the network's
+    backend, executor   as in `run`. A GPU runs the copies side by side, the others one after the
+               other; the results are the same
+    Raises as `run`; UsageError for lists of another length, a source without that name, an id
+    outside of it, two spikes of one source in one step; UnsupportedModel when a train could bring a
+    state out of its format.
+    """
     if steps < 0:
         raise UsageError(f"steps = {steps}: must be >= 0")
-    start = state if state is not None else initial_state(network)
-    end, spikes, onsets, counters = _executor(backend)(network, int(steps), start)
-    return KernelRun(
-        spikes=_given(network, start.step, end.step) | _records(network, spikes),
-        onsets=_records(network, onsets),
-        state=end,
-        counters=counters,
-    )
+    members = _members(network, len(states), sources, seeds)
+    found = _executor(backend, executor)(members, int(steps), states)
+    return [
+        KernelRun(
+            spikes=_given(member, start.step, end.step) | _records(member, spikes),
+            onsets=_records(member, onsets),
+            state=end,
+            counters=counters,
+        )
+        for member, start, (end, spikes, onsets, counters) in zip(
+            members, states, found, strict=True
+        )
+    ]
 
 
 Found = dict[str, tuple[np.ndarray, np.ndarray]]  # name -> steps, ids
+Ran = tuple[KernelState, Found, Found, dict[str, int]]
+Run = Callable[[Sequence[IntegerNetwork], int, Sequence[KernelState]], list[Ran]]
 
 
-def _executor(
-    backend: str,
-) -> Callable[[IntegerNetwork, int, KernelState], tuple[KernelState, Found, Found, dict[str, int]]]:
+def _executor(backend: str, executor: Executor | None) -> Run:
+    if backend == GPU:
+        if find_spec("triton") is None:
+            raise UsageError("backend = 'gpu': triton is not installed; use 'cpu'")
+        from bioplastic.kernels.sparse.gpu import run_gpu
+
+        chosen = Windows() if executor is None else executor
+        return lambda members, steps, states: run_gpu(members, steps, states, chosen)
+    if backend not in BACKENDS:
+        valid = (*BACKENDS, GPU)
+        raise UsageError(f"backend = {backend!r}: no such backend{nearest(backend, valid)}")
+    if executor is not None:
+        raise UsageError(f"executor = {executor}: is for backend = 'gpu', not {backend!r}")
     if backend == "cpu":
-        from bioplastic.kernels.sparse.cpu import run_cpu
+        from bioplastic.kernels.sparse.cpu import run_cpu as one
+    else:
+        from bioplastic.kernels.sparse.reference import run_reference as one
+    return lambda members, steps, states: [
+        one(member, steps, state) for member, state in zip(members, states, strict=True)
+    ]
 
-        return run_cpu
-    from bioplastic.kernels.sparse.reference import run_reference
 
-    return run_reference
+def _members(
+    network: IntegerNetwork,
+    size: int,
+    sources: Sequence[Mapping[str, tuple[np.ndarray, np.ndarray]]] | None,
+    seeds: Sequence[int] | None,
+) -> list[IntegerNetwork]:
+    """The networks of a batch, checked."""
+    for name, given in (("sources", sources), ("seeds", seeds)):
+        if given is not None and len(given) != size:
+            raise UsageError(f"{name}: {len(given)} entries for {size} states")
+    if not size:
+        raise UsageError("states: at least one is needed")
+    members = [network] * size
+    if seeds is not None:
+        for seed in seeds:
+            if not 0 <= seed < 1 << 32:
+                raise UsageError(f"seed = {seed}: must be in 0..2^32 - 1")
+        members = [replace(m, seed=int(seed)) for m, seed in zip(members, seeds, strict=True)]
+    if sources is None:
+        return members
+    return [_with_trains(m, trains) for m, trains in zip(members, sources, strict=True)]
+
+
+def _with_trains(
+    network: IntegerNetwork, trains: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> IntegerNetwork:
+    """The network with other source spikes, proved again to keep its states in their formats."""
+    known = {s.name: s for s in network.sources}
+    for name in trains:
+        if name not in known:
+            raise UsageError(f"{network.name}: no source {name!r}{nearest(name, known)}")
+    made = tuple(_with_train(s, *trains[s.name]) if s.name in trains else s for s in known.values())
+    found = replace(network, sources=made)
+    for p in found.populations:
+        incoming: dict[int, list[tuple[Any, object]]] = {}
+        for q in found.projections:
+            if q.post == p.name:
+                incoming.setdefault(q.channel, []).append((q, found[q.pre]))
+        bound_population(p, incoming)
+    return found
+
+
+def _with_train(source: IntegerSource, steps: np.ndarray, ids: np.ndarray) -> IntegerSource:
+    steps, ids = np.asarray(steps, np.int64), np.asarray(ids, np.int64)
+    if steps.shape != ids.shape or steps.ndim != 1:
+        raise UsageError(f"{source.name}: steps {steps.shape} and ids {ids.shape}: both are (E,)")
+    outside = (ids < 0) | (ids >= source.size) | (steps < 0)
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        raise UsageError(
+            f"{source.name}: spike of id {ids[at]} in step {steps[at]}: ids are "
+            f"0..{source.size - 1}, steps >= 0"
+        )
+    order = np.lexsort((ids, steps))
+    steps, ids = steps[order], ids[order]
+    twice = np.flatnonzero((np.diff(steps) == 0) & (np.diff(ids) == 0))
+    if len(twice):
+        raise UsageError(
+            f"{source.name}: id {ids[twice[0]]} spikes twice in step {steps[twice[0]]}"
+        )
+    return replace(source, steps=steps, ids=ids)
 
 
 def _given(network: IntegerNetwork, first: int, last: int) -> dict[str, SpikeRecord]:
@@ -94,14 +207,9 @@ def _given(network: IntegerNetwork, first: int, last: int) -> dict[str, SpikeRec
 
 
 def _records(network: IntegerNetwork, found: Found) -> dict[str, SpikeRecord]:
-    """Spike records of populations, or of "population.branch" for plateau onsets."""
+    """Spike records of populations, or of "population.branch" for plateaus, events alike."""
     groups = {p.name: p for p in network.populations}
-    branches = {
-        f"{p.name}.{c.name}": p
-        for p in network.populations
-        for c in p.channels
-        if isinstance(c, PlateauChannel)
-    }
+    branches = {f"{p.name}.{name}": p for p in network.populations for name in noted(p)}
     return {
         name: SpikeRecord(
             population=name,

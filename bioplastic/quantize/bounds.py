@@ -1,22 +1,28 @@
 """Proof that no state of a lowered network can overflow, whatever spikes arrive.
 
-One synapse of weight w whose pre neuron spikes at most every m steps keeps a state with decay α
-(per step) below |w|/(1 − α^m); fan-in adds. An alpha current stays below its rise state. A
-potential stays below the sum of its currents (kept as R·I) plus the largest of reset and threshold.
+One function per kind of neuron; `arrivals` says how spikes pile up. For LIF: an alpha current stays
+below its rise state, a potential below the sum of its currents (kept as R·I) plus the largest of
+reset and threshold.
 """
 
 from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
 from bioplastic.errors import UnsupportedModel
 from bioplastic.quantize import fixed_point as fp
+from bioplastic.quantize.arrivals import arrivals
+from bioplastic.quantize.bounds_conductance import reach
+from bioplastic.quantize.bounds_linear import Incoming, largest_states
 from bioplastic.quantize.integer_network import (
+    AnyPopulation,
     ExponentialChannel,
-    IntegerPermanence,
+    IntegerConductance,
+    IntegerLinear,
     IntegerPopulation,
-    IntegerProjection,
-    IntegerSource,
     PlateauChannel,
 )
 from bioplastic.quantize.report import Bound
@@ -24,58 +30,39 @@ from bioplastic.quantize.report import Bound
 ONE = 2.0**fp.PROPAGATOR
 
 
-def pile_up(pre: IntegerSource | IntegerPopulation, decay: float) -> np.ndarray:
-    """Largest Σ decay^age over the spikes of each pre neuron, (N_pre,) float64.
-
-    Neurons: 1/(1 − decay^m), m = refractory steps. Sources: their own trains, windows of 2^n steps.
-    """
-    if isinstance(pre, IntegerPopulation):
-        return np.full(pre.size, 1 / (1 - decay ** max(pre.refractory, 1)))
-    best = np.full(pre.size, np.inf)
-    for window in 2 ** np.arange(0, 20, 2):
-        best = np.minimum(best, _most_in_window(pre, int(window)) / (1 - decay ** int(window)))
-    return best
-
-
-def _most_in_window(source: IntegerSource, window: int) -> np.ndarray:
-    order = np.lexsort((source.steps, source.ids))
-    ids, steps = source.ids[order], source.steps[order]
-    span = int(steps.max(initial=0)) + window + 1
-    keys = ids * span + steps
-    count = np.searchsorted(keys, keys + window) - np.arange(len(keys))
-    most = np.zeros(source.size)
-    np.maximum.at(most, ids, count)
-    return most
-
-
-def arrivals(q: IntegerProjection, pre: IntegerSource | IntegerPopulation, decay: float,
-             n_post: int) -> np.ndarray:  # fmt: skip
-    """Bound of what `q` alone keeps on its channel, (N_post,) float64, LSB."""
-    size = np.abs(q.weight.astype(float))
-    if q.rule is not None:
-        size = np.full(len(size), 1.0 if isinstance(q.rule, IntegerPermanence) else fp.WEIGHT_MAX)
-    each = np.repeat(pile_up(pre, decay), len(q.delays)) if len(q.delays) else np.zeros(0)
-    return np.bincount(q.post_ids, weights=size * q.scale * each[q.group], minlength=n_post)
-
-
-def bound_population(
-    p: IntegerPopulation, incoming: dict[int, list[tuple[IntegerProjection, object]]]
-) -> list[Bound]:
+def bound_population(p: AnyPopulation, incoming: Incoming) -> list[Bound]:
     """Bounds of every state of `p`; raises UnsupportedModel naming the first that can overflow.
 
     incoming   channel place -> projections onto it, each with its pre population
     """
+    bounds = find_bounds(p, incoming)
+    for b in bounds:
+        if not b.bound <= b.limit:
+            raise UnsupportedModel(
+                f"{b.what}: could reach {b.bound:.3g} LSB, the format holds {b.limit:.3g}: "
+                f"lower the weights or the fan-in, or pass fewer fraction bits (fraction=12)"
+            )
+    return bounds
+
+
+@singledispatch
+def find_bounds(p: Any, incoming: Incoming) -> list[Bound]:
+    """The same bounds, some of which may pass their limits; inf where there is none."""
+    raise NotImplementedError(type(p).__name__)
+
+
+@find_bounds.register
+def _lif(p: IntegerPopulation, incoming: Incoming) -> list[Bound]:
     bounds, drive = [], np.abs(p.offset) / p.pv1
     product = np.abs(p.offset).astype(float)
     for place, channel in enumerate(p.channels):
         decay = channel.pii / ONE
         state = np.full(p.size, 0.5 / (1 - decay))
         for q, pre in incoming.get(place, []):
-            assert isinstance(pre, IntegerSource | IntegerPopulation)
             state = state + arrivals(q, pre, decay, p.size)
         if isinstance(channel, PlateauChannel):
             state = np.maximum(state, channel.clamp)
-        bounds.append(_bound(f"{p.name}.{channel.name}", state))
+        bounds.append(_bound(f"{p.name}.{channel.name}", state, p.lsb))
         drive = drive + state
         rise = 0 if isinstance(channel, ExponentialChannel) else abs(channel.pvh)
         product = product + (abs(channel.pvi) + rise) * state
@@ -83,17 +70,48 @@ def bound_population(
     if p.theta_step:
         theta = p.theta_step / (1 - (p.theta_decay / ONE) ** max(p.refractory, 1))
     top = max(abs(p.v_th) + theta, abs(p.v_reset)) + 0.5 / (1 - p.pvv / ONE)
-    bounds.append(_bound(f"{p.name}.v", drive + top))
-    largest = float(np.max(product + p.pvv * (drive + top)))
-    bounds.append(_bound(f"{p.name}.v, 64-bit sum", np.array([largest]), fp.PRODUCT_LIMIT))
+    bounds.append(_bound(f"{p.name}.v", drive + top, p.lsb))
+    bounds.append(_product(f"{p.name}.v, 64-bit sum", product + p.pvv * (drive + top)))
     return bounds
 
 
-def _bound(what: str, state: np.ndarray, limit: int = fp.STATE_LIMIT) -> Bound:
-    bound = Bound(what=what, bound=float(np.max(state)), limit=limit)
-    if bound.bound > limit:
-        raise UnsupportedModel(
-            f"{what}: could reach {bound.bound:.3g} LSB, the format holds {limit:.3g}: "
-            f"lower the weights or the fan-in, or pass fewer fraction bits (fraction=12)"
-        )
-    return bound
+@find_bounds.register
+def _linear(p: IntegerLinear, incoming: Incoming) -> list[Bound]:
+    rest, far = largest_states(p, incoming)
+    size = np.abs(rest) + far
+    bounds = [_bound(f"{p.name}.{s.name}", size[:, k], s.lsb) for k, s in enumerate(p.states)]
+    finite = np.where(np.isfinite(size), size, 0.0)
+    half = ONE / 2
+    for what, step in (("free", p.free), ("held", p.held)):
+        drives = sum((np.abs(e.drive) + np.abs(e.held_drive) for e in p.events), np.zeros(1))
+        sums = finite @ np.abs(step.matrix).T + np.abs(step.offset) + drives + half
+        bounds.append(_product(f"{p.name}, 64-bit sum of a {what} step", sums))
+    maps = {"reset": p.reset} | {e.name: e.jump for e in p.events}
+    for name, jump in maps.items():
+        sums = finite @ np.abs(jump.matrix).T.astype(float) + np.abs(jump.offset) + half
+        bounds.append(_product(f"{p.name}.{name}, 64-bit sum", sums))
+    forms = {"theta": p.form} | {f"{e.name}.theta": e.form for e in p.events}
+    for name, form in forms.items():
+        sums = finite @ np.abs(form.row).astype(float)
+        bounds.append(_product(f"{p.name}.{name}, 64-bit sum", sums))
+    return bounds
+
+
+@find_bounds.register
+def _conductance(p: IntegerConductance, incoming: Incoming) -> list[Bound]:
+    r = reach(p, incoming)
+    bounds = [_bound(f"{p.name}.v", r.v, p.channels[0].lsb)]
+    bounds += [_bound(f"{p.name}.{c.name}", r.g[k], c.lsb) for k, c in enumerate(p.receptors)]
+    if np.any(r.theta):
+        bounds.append(_bound(f"{p.name}.theta", r.theta, p.channels[0].lsb))
+    bounds.append(_product(f"{p.name}.v, 64-bit sum", np.array([r.pull])))
+    bounds.append(_product(f"{p.name}.v, 64-bit exponent", np.array([r.exponent])))
+    return bounds
+
+
+def _bound(what: str, state: np.ndarray, lsb: float) -> Bound:
+    return Bound(what=what, bound=float(np.max(state)), limit=fp.STATE_LIMIT, lsb=lsb)
+
+
+def _product(what: str, sums: np.ndarray) -> Bound:
+    return Bound(what=what, bound=float(np.max(sums)), limit=fp.PRODUCT_LIMIT)

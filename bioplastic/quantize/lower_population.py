@@ -11,8 +11,10 @@ from bioplastic.description import (
     LIF,
     AdaptiveLIF,
     AlphaCurrent,
+    ConductanceLIF,
     ExponentialCurrent,
     HardWTA,
+    LinearIF,
     PlateauBranch,
     Population,
     Rhythm,
@@ -38,6 +40,28 @@ def _q30(x: float) -> int:
 def resistance(neuron: LIF) -> float:
     """tau_m/c_m in ohm: a current I is kept as R·I."""
     return float(neuron.resistance)
+
+
+def state_per_weight(neuron: Any, target: str) -> float:
+    """SI value that a weight of one SI unit adds to the state behind `target`.
+
+    LIF currents are kept as R·I: R, times e where the state is the rise of an alpha function.
+    Linear and conductance neurons take their weights as they are.
+    """
+    if isinstance(neuron, LinearIF | ConductanceLIF):
+        return 1.0
+    receptors = {r.name: r for r in neuron.receptors}
+    single = isinstance(receptors.get(target), ExponentialCurrent)
+    return resistance(neuron) * (1.0 if single else float(np.e))
+
+
+def weight_unit(neuron: Any, target: str) -> str:
+    """Unit in which the rounding error of a weight is told."""
+    if isinstance(neuron, LinearIF):
+        return "state unit"
+    if isinstance(neuron, ConductanceLIF):
+        return "V" if target == "v" else "leak"
+    return "A"
 
 
 def lower_source(source: Source, dt: float) -> tuple[IntegerSource, Rounding]:

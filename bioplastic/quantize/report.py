@@ -28,11 +28,13 @@ class Bound:
     """Proof that a state cannot overflow.
 
     bound   largest magnitude that any input allows, LSB     limit   what the format holds
+    lsb     value of an LSB in the unit of the state (SI); nan for a sum of products
     """
 
     what: str
     bound: float
     limit: int
+    lsb: float = float("nan")
 
     @property
     def headroom(self) -> float:
@@ -41,19 +43,31 @@ class Bound:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dead:
+    """A population that can never spike, whatever the network does.
+
+    what     name of the population       reason  no path to it, or not enough drive
+    """
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoweringReport:
-    """Roundings and bounds of one network."""
+    """Roundings, bounds and dead populations of one network."""
 
     roundings: tuple[Rounding, ...]
     bounds: tuple[Bound, ...]
+    dead: tuple[Dead, ...] = ()
 
     @property
     def worst(self) -> Rounding:
         """The array with the largest relative error."""
         return max(self.roundings, key=lambda r: r.relative)
 
-    def tables(self) -> tuple[Table, Table]:
-        """The two tables of a run report: rounding errors, overflow bounds."""
+    def tables(self) -> tuple[Table, ...]:
+        """The tables of a run report: rounding errors, overflow bounds, dead populations if any."""
         roundings = Table(
             key="rounding",
             title="Rounding",
@@ -68,10 +82,23 @@ class LoweringReport:
             key="overflow",
             title="Overflow bounds",
             caption="Largest magnitude that any input allows, against what the format holds.",
-            columns=("state", "bound (LSB)", "limit", "headroom"),
+            columns=("state", "bound (LSB)", "limit", "headroom", "LSB (SI)"),
             rows=[
-                (b.what, f"{b.bound:.4g}", f"{b.limit:.4g}", f"{b.headroom:.3g}")
+                (
+                    b.what,
+                    f"{b.bound:.4g}",
+                    f"{b.limit:.4g}",
+                    f"{b.headroom:.3g}",
+                    f"{b.lsb:.3g}" if b.lsb == b.lsb else "",
+                )
                 for b in self.bounds
             ],
         )
-        return roundings, bounds
+        dead = Table(
+            key="dead",
+            title="Dead populations",
+            caption="Populations that can never spike.",
+            columns=("population", "reason"),
+            rows=[(d.what, d.reason) for d in self.dead],
+        )
+        return (roundings, bounds, dead) if self.dead else (roundings, bounds)

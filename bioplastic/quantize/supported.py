@@ -7,8 +7,10 @@ import numpy as np
 from bioplastic.description import (
     LIF,
     AdaptiveLIF,
+    ConductanceLIF,
     Connectivity,
     HardWTA,
+    LinearIF,
     Network,
     PairSTDP,
     PermanenceSTDP,
@@ -16,6 +18,7 @@ from bioplastic.description import (
     Population,
     Projection,
     Source,
+    TraceSTDP,
 )
 from bioplastic.errors import UnsupportedModel
 
@@ -34,8 +37,15 @@ def check_supported(network: Network) -> None:
 
 
 def _check_population(network: Network, p: Population) -> None:
-    if type(p.neuron) not in (LIF, AdaptiveLIF):
-        raise _refuse(network, p.name, p.neuron, "runs LIF and AdaptiveLIF neurons only")
+    if type(p.neuron) not in (LIF, AdaptiveLIF, LinearIF, ConductanceLIF):
+        raise _refuse(
+            network, p.name, p.neuron, "runs LIF, AdaptiveLIF, LinearIF and ConductanceLIF neurons"
+        )
+    if type(p.neuron) in (LinearIF, ConductanceLIF):
+        if p.dendrites:
+            raise _refuse(network, p.name, p.neuron, "has branches on LIF neurons only")
+        if p.inhibition is not None:
+            raise _refuse(network, p.name, p.inhibition, "has HardWTA among LIF neurons only")
     for branch in p.dendrites.branches if p.dendrites else ():
         if type(branch) is not PlateauBranch:
             raise _refuse(network, p.name, branch, "knows one kind of branch, PlateauBranch")
@@ -53,8 +63,10 @@ def _check_population(network: Network, p: Population) -> None:
 
 def _check_projection(network: Network, q: Projection) -> None:
     rule = q.plasticity
-    if rule is not None and type(rule) not in (PairSTDP, PermanenceSTDP):
-        raise _refuse(network, q.name, rule, "learns by PairSTDP and PermanenceSTDP only")
+    if rule is not None and type(rule) not in (PairSTDP, PermanenceSTDP, TraceSTDP):
+        raise _refuse(
+            network, q.name, rule, "learns by PairSTDP, TraceSTDP and PermanenceSTDP only"
+        )
     if q.scaling is not None:
         raise _refuse(network, q.name, q.scaling, "does not scale weights")
     if isinstance(rule, PermanenceSTDP) and rule.homeostasis is not None:

@@ -77,4 +77,5 @@ def test_start_values_move_over():
     quick = lean(lower(cuba(size=40, probability=0.0), DT))
     state = dispatch.run(quick, 0).state.arrays
     (p,) = quick.populations
+    assert isinstance(p, IntegerPopulation)
     assert np.ptp(state["neurons/v"] * p.lsb) > float(5 * mV)

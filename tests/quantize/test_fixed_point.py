@@ -93,7 +93,7 @@ def one_synapse(receptor) -> Network:
 def volts(network: Network, steps: int, start_mv: float = 0.0) -> np.ndarray:
     """Potential after each step, mV."""
     lowered = lower(network, DT)
-    lsb, state = lowered.populations[0].lsb, initial_state(lowered)
+    lsb, state = lowered["p"].lsb, initial_state(lowered)
     state.arrays["p/v"][:] = round(start_mv * 1e-3 / lsb)
     course = []
     for _ in range(steps):

@@ -54,7 +54,7 @@ def net(weights, *, neuron=NEURON, rule=None, scaling=None, source=None, **popul
 
 def weights_in_ampere(network: Network) -> tuple[np.ndarray, np.ndarray]:
     lowered = lower(network, DT)
-    q, p = lowered.projections[0], lowered.populations[0]
+    q, p = lowered.projections[0], lowered["p"]
     ampere = np.empty(len(q.weight))
     ampere[q.order] = q.weight.astype(float) * q.scale * p.lsb / 40e6
     return ampere, q.weight
@@ -104,7 +104,7 @@ def test_temporal_memory_lowers_with_small_errors():
 def test_overflow_is_refused_with_what_to_do():
     with pytest.raises(UnsupportedModel, match=r"p\.fast: could reach .*fraction=12"):
         lower(net(np.ones(3) * uA), DT)
-    assert lower(net(np.ones(3) * uA), DT, fraction=12).populations[0].lsb == 1e-3 / 4096
+    assert lower(net(np.ones(3) * uA), DT, fraction=12)["p"].lsb == 1e-3 / 4096
 
 
 def test_fan_in_counts_in_the_overflow_proof():

@@ -38,7 +38,7 @@ class LayersRun:
 
 
 def initial_state(layers: Layers, batch: int = 1) -> KernelState:
-    """Return the state at step 0 of `batch` inputs: at rest, no spike under way.
+    """Return the state at step 0 of `batch` inputs: no spike under way.
 
     Arrays: p/v, p/refractory, p/theta and, for each channel, p.c/current and p.c/rise (alpha only),
     (B, N) int32; g/recent (B, R, W) int32 for the source and every population: the spikes of the
@@ -56,6 +56,9 @@ def initial_state(layers: Layers, batch: int = 1) -> KernelState:
             if isinstance(c, AlphaChannel):
                 keys.append(f"{p.name}.{c.name}/rise")
         arrays |= {key: np.zeros((batch, p.size), np.int32) for key in keys}
+        if p.initial:
+            keys = [f"{p.name}/v", *(f"{p.name}.{c.name}/current" for c in p.channels)]
+            arrays |= {k: np.tile(a, (batch, 1)) for k, a in zip(keys, p.initial, strict=True)}
     return KernelState(step=0, arrays=arrays)
 
 

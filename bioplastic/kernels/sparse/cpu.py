@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from bioplastic.kernels.sparse.cpu_step import advance
+from bioplastic.kernels.sparse.cpu_traces import buffers_of
 from bioplastic.kernels.sparse.events import Found
 from bioplastic.kernels.sparse.layout import groups, lay_populations
 from bioplastic.kernels.sparse.layout_run import Given, Output, Ring
 from bioplastic.kernels.sparse.layout_synapses import lay_projections, lay_state, read_back
 from bioplastic.kernels.sparse.state import KernelState
-from bioplastic.quantize.integer_network import IntegerNetwork, PlateauChannel
+from bioplastic.quantize.integer_network import IntegerNetwork
+from bioplastic.quantize.integer_population import noted
 
 COUNTERS = ("spikes", "synaptic_events", "weight_updates", "saturations", "neuron_updates")
 ROOM = 1 << 16
@@ -27,7 +29,7 @@ def run_cpu(
     pops, channels = lay_populations(network)
     synapses = lay_projections(network, state.arrays)
     flat = lay_state(network, state, pops)
-    ring, given = _ring(network, state), _given(network)
+    ring, given, buffers = _ring(network, state), _given(network), buffers_of(synapses)
     neurons, slots = int(pops.first[-1]), len(flat.hold)
     counters = np.zeros(len(COUNTERS), np.int64)
     step, last = state.step, state.step + steps
@@ -35,7 +37,7 @@ def run_cpu(
     while step < last:
         out = _output(ROOM + neurons, ROOM + slots, counters)
         step = advance(
-            flat, pops, channels, synapses, ring, given, out,
+            flat, pops, channels, synapses, buffers, ring, given, out,
             step, last, network.seed, network.max_delay,
         )  # fmt: skip
         n, m = out.written
@@ -109,7 +111,7 @@ def _branches(network: IntegerNetwork) -> dict[str, tuple[int, int]]:
     found, base = {}, 0
     for p in network.populations:
         for c in p.channels:
-            if isinstance(c, PlateauChannel):
+            if c.name in noted(p):
                 found[f"{p.name}.{c.name}"] = (base, p.size)
             base += p.size
     return found

@@ -6,14 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
-from bioplastic.kernels.sparse.layout import BLOCK, CHANNEL_NUMBERS, PLATEAU, POPULATION_NUMBERS
+from bioplastic.kernels.compiled import inner, merged
+from bioplastic.kernels.sparse.cpu_conductance import reset_conductance
+from bioplastic.kernels.sparse.cpu_linear import reset_linear
+from bioplastic.kernels.sparse.layout import (
+    BLOCK,
+    CHANNEL_NUMBERS,
+    LEAKY,
+    LINEAR,
+    PLATEAU,
+    POPULATION_NUMBERS,
+)
 from bioplastic.quantize.fixed_point import TABLE, TRACE_MAX, TRACE_ONE
 
 SPIKES, EVENTS, UPDATES, SATURATIONS, EXECUTED = range(5)
-PVV, PV1, V_TH, V_RESET, REFRACTORY, THETA_DECAY, THETA_STEP, WINNERS, CYCLE, GROUP, UNIT = range(
-    len(POPULATION_NUMBERS)
-)
+(
+    PVV, PV1, V_TH, V_RESET, REFRACTORY, THETA_DECAY, THETA_STEP, WINNERS, CYCLE, GROUP, UNIT,
+    POPULATION_KIND, PLACE,
+) = range(len(POPULATION_NUMBERS))  # fmt: skip
 KIND, BASE, PII, PIH, PVI, PVH, THRESHOLD, CLAMP, DURATION, POPULATION, TABLE_LOW, TABLE_LENGTH = (
     range(len(CHANNEL_NUMBERS))
 )
@@ -53,13 +63,22 @@ def start_plateaus(
 
 
 @inner
-def candidates(x: Any, low: Any, high: Any, v_th: Any, shift: Any, units: Any, count: Any) -> Any:
+def candidates(
+    v: Any, theta: Any, refractory: Any, low: Any, high: Any, v_th: Any, shift: Any, units: Any,
+    count: Any,
+) -> Any:  # fmt: skip
     """Append the units of neurons low..high that are above threshold and not refractory."""
-    for k in range(low, high):
-        over = np.int64(x.v[k]) > v_th + np.int64(x.theta[k])
-        if over and x.refractory[k] == 0:
-            units[count] = k + shift
-            count += 1
+    for first in range(low, high, BLOCK):
+        end, found = min(first + BLOCK, high), np.int32(0)
+        for k in range(np.uint64(first), np.uint64(end)):
+            over = np.int64(v[k]) > v_th + np.int64(theta[k])
+            found |= np.int32(over & (refractory[k] == 0))
+        if found:
+            for k in range(first, end):
+                over = np.int64(v[k]) > v_th + np.int64(theta[k])
+                if over and refractory[k] == 0:
+                    units[count] = k + shift
+                    count += 1
     return count
 
 
@@ -80,10 +99,16 @@ def best(x: Any, p: Any, v_th: Any, shift: Any, units: Any, first: Any, count: A
     return first + keep
 
 
-@inner
+@merged
 def reset(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
     """After a spike of neuron k: v at reset, refractory, plateaus over, threshold up."""
     number = pops.number[p]
+    if number[POPULATION_KIND] == LINEAR:
+        reset_linear(x, pops, channels, p, k)
+        return
+    if number[POPULATION_KIND] != LEAKY:
+        reset_conductance(x, pops, channels, p, k)
+        return
     x.v[k], x.refractory[k] = number[V_RESET], number[REFRACTORY]
     x.theta[k] += number[THETA_STEP]
     for c in range(pops.first_channel[p], pops.first_channel[p + 1]):

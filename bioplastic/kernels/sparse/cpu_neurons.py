@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.sparse.cpu_conductance import advance_conductance
 from bioplastic.kernels.sparse.cpu_events import (
     BASE,
     EXECUTED,
     KIND,
     PIH,
     PII,
+    POPULATION_KIND,
     PV1,
     PVH,
     PVI,
@@ -30,11 +32,17 @@ from bioplastic.kernels.sparse.cpu_events import (
     candidates,
     start_plateaus,
 )
-from bioplastic.kernels.sparse.layout import EXPONENTIAL, PLATEAU
+from bioplastic.kernels.sparse.cpu_linear import advance_linear
+from bioplastic.kernels.sparse.layout import EXPONENTIAL, LEAKY, LINEAR, PLATEAU
 from bioplastic.quantize.fixed_point import PROPAGATOR
 
 Q = PROPAGATOR
 HALF = np.int64(1 << (PROPAGATOR - 1))
+SPAN = 8
+"""Awake blocks of LIF neurons that are neighbours go together, up to so many: one loop over 256
+neurons is faster than 8 loops over 32. Together they stay awake while one of them moves."""
+ALONE = 15
+"""In one step of 16 every block goes by itself, so that a quiet one falls asleep."""
 
 
 @inner
@@ -112,6 +120,31 @@ def membrane(
 
 
 @inner
+def two_currents(
+    v: Any, refractory: Any, current: Any, offset: Any, low: Any, high: Any, first: Any,
+    second: Any, pvv: Any, pv1st: Any, pv2nd: Any, p1st: Any, p2nd: Any, v_th: Any,
+) -> Any:  # fmt: skip
+    """`exponential` twice and `membrane` in one loop, for the most frequent kind of neuron.
+
+    first, second   places of the two currents of neuron `low`
+    """
+    moved, above = np.int32(0), np.int32(0)
+    for k in range(np.uint64(high - low)):
+        at, a, b = np.uint64(low) + k, np.uint64(first) + k, np.uint64(second) + k
+        old, one, two, left = v[at], current[a], current[b], refractory[at]
+        total = np.int64(pvv) * np.int64(old) + np.int64(pv1st) * np.int64(one) + offset[at] + HALF
+        new = np.int32((total + np.int64(pv2nd) * np.int64(two)) >> Q)
+        one_after = np.int32((np.int64(p1st) * np.int64(one) + HALF) >> Q)
+        two_after = np.int32((np.int64(p2nd) * np.int64(two) + HALF) >> Q)
+        wait = np.int32(left - np.int32(left > 0))
+        new = old if wait > 0 else new
+        moved |= (new ^ old) | (one_after ^ one) | (two_after ^ two) | left
+        above |= np.int32((new > v_th) & (wait == 0))
+        v[at], current[a], current[b], refractory[at] = new, one_after, two_after, wait
+    return moved, above
+
+
+@inner
 def decay_threshold(theta: Any, low: Any, high: Any, decay: Any) -> Any:
     """One step of the adaptive thresholds of a block."""
     moved = np.int32(0)
@@ -133,15 +166,41 @@ def advance_population(
     saturated traces to `counters`.
     """
     number, n = pops.number, channels.number
+    if number[p, POPULATION_KIND] == LINEAR:
+        return advance_linear(x, pops, channels, p, total, step, units, count, out, EXECUTED)
+    if number[p, POPULATION_KIND] != LEAKY:
+        return advance_conductance(x, pops, channels, p, total, units, count, out, EXECUTED)
     pvv, pv1, v_th = np.int32(number[p, PVV]), np.int32(number[p, PV1]), number[p, V_TH]
     adaptive, decay = number[p, THETA_STEP] != 0, np.int32(number[p, THETA_DECAY])
     first, unit = pops.first[p], number[p, UNIT] - pops.first[p]
-    for b in range(pops.first_block[p], pops.first_block[p + 1]):
+    longest = 1 if step & ALONE == 0 else SPAN
+    paired = pops.first_channel[p + 1] - pops.first_channel[p] == 2 and not adaptive
+    for c in range(pops.first_channel[p], pops.first_channel[p + 1]):
+        paired = paired and n[c, KIND] == EXPONENTIAL
+    end = b = pops.first_block[p]
+    while b < pops.first_block[p + 1]:
         if not x.active[b]:
+            b += 1
             continue
-        low, high = pops.block_low[b], pops.block_high[b]
-        for k in range(high - low):
-            total[k] = 0
+        end = b + 1
+        while end < pops.first_block[p + 1] and end - b < longest and x.active[end]:
+            end += 1
+        low, high = pops.block_low[b], pops.block_high[end - 1]
+        if paired:
+            c = pops.first_channel[p]
+            changed, above = two_currents(
+                x.v, x.refractory, x.current, pops.offset, low, high,
+                low + n[c, BASE] - first, low + n[c + 1, BASE] - first,
+                pvv, np.int32(n[c, PVI]), np.int32(n[c + 1, PVI]),
+                np.int32(n[c, PII]), np.int32(n[c + 1, PII]), np.int32(v_th),
+            )  # fmt: skip
+            x.active[b:end] = (changed | above) != 0
+            counters[EXECUTED] += high - low
+            if above:
+                count = candidates(x.v, x.theta, x.refractory, low, high, v_th, unit, units, count)
+            b = end
+            continue
+        total[: high - low] = 0
         moved = np.int32(0)
         for c in range(pops.first_channel[p], pops.first_channel[p + 1]):
             shift = n[c, BASE] - first
@@ -166,7 +225,8 @@ def advance_population(
             x.v, x.refractory, x.theta, pops.offset, low, high, total, pvv, v_th
         )
         counters[EXECUTED] += high - low
-        x.active[b] = (moved | changed | above) != 0
+        x.active[b:end] = (moved | changed | above) != 0
         if above:
-            count = candidates(x, low, high, v_th, unit, units, count)
+            count = candidates(x.v, x.theta, x.refractory, low, high, v_th, unit, units, count)
+        b = end
     return count

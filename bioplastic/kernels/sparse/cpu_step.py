@@ -6,15 +6,16 @@ spike is under way, time jumps to the next given spike.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba as nb
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.compiled import inner, merged
 from bioplastic.kernels.sparse import cpu_events as events
 from bioplastic.kernels.sparse import cpu_neurons as neurons
 from bioplastic.kernels.sparse import cpu_synapses as synapses
+from bioplastic.kernels.sparse import cpu_traces as traces
 from bioplastic.kernels.sparse.cpu_events import (
     CYCLE,
     EVENTS,
@@ -26,21 +27,88 @@ from bioplastic.kernels.sparse.cpu_events import (
     V_TH,
     WINNERS,
 )
-from bioplastic.kernels.sparse.cpu_synapses import (
+from bioplastic.kernels.sparse.cpu_linear import happen
+from bioplastic.kernels.sparse.cpu_weights import (
     DELAYS,
-    MINUS_LENGTH,
-    MINUS_LOW,
-    PLUS_LENGTH,
-    PLUS_LOW,
+    FRESH,
+    FULL,
+    GROUPS,
     POST_GROUP,
-    POST_TRACE,
     POST_UNIT,
+    POSTS,
     PRE_GROUP,
-    PRE_TRACE,
     PRE_UNIT,
     RULE,
+    SYNAPSES,
+    TRACE_FIRST,
 )
 from bioplastic.kernels.sparse.layout import BLOCK, PAIR, PERMANENCE, STATIC
+from bioplastic.quantize.fixed_point import TRACE_ONE
+
+
+# What each phase reads and writes. A call copies every field of the tuples that it is given, seven
+# words for an array, so the phases of a step are given no more than they need. No tuple holds
+# another: to read a field of an inner one counts a reference more to all of its arrays.
+class Targets(NamedTuple):
+    """Where arrivals go."""
+
+    current: Any
+    rise: Any
+    hold: Any
+    refractory: Any
+    active: Any
+
+
+class Homes(NamedTuple):
+    """First neuron and first block of every population."""
+
+    first: Any
+    first_block: Any
+
+
+class Rows(NamedTuple):
+    """Synapses as delivery sees them; fields of Projections."""
+
+    number: Any
+    first_delay: Any
+    delay: Any
+    row_ptr: Any
+    post: Any
+    static8: Any
+    static16: Any
+    plastic8: Any
+    plastic16: Any
+    permanence: Any
+
+
+class Learned(NamedTuple):
+    """Synapses as PairSTDP and TraceSTDP see them; fields of Projections."""
+
+    number: Any
+    first_delay: Any
+    delay: Any
+    row_ptr: Any
+    post: Any
+    plastic8: Any
+    plastic16: Any
+    col_ptr: Any
+    col_group: Any
+    col_rank: Any
+    statement: Any
+    change: Any
+    term: Any
+    step: Any
+    trace: Any
+    decay: Any
+
+
+class Moving(NamedTuple):
+    """Traces of synapses; fields of State."""
+
+    pre_trace: Any
+    pre_step: Any
+    post_trace: Any
+    post_step: Any
 
 
 @inner
@@ -83,61 +151,99 @@ def _slot_of(ring: Any, step: Any, group: Any) -> Any:
 
 @inner
 def _deliver_all(
-    x: Any, pops: Any, channels: Any, s: Any, ring: Any, out: Any, step: Any
-) -> Any:  # fmt: skip
-    """Deliver what arrives in `step`, then PairSTDP at the arrivals (after every delivery)."""
+    x: Any, pops: Any, channel: Any, s: Any, weight: Any, ring: Any, counters: Any, step: Any,
+    fresh: Any,
+) -> None:  # fmt: skip
+    """Deliver what arrives in `step`, of the projections that do so before or after on_pre."""
     for q in range(len(s.number)):
         n = s.number[q]
-        for d in range(n[DELAYS]):
-            slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
-            for k in range(low, high):
-                group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                out.counters[EVENTS] += synapses.deliver(x, pops, channels, s, n, group)
-
-
-@inner
-def _learn_pre(x: Any, s: Any, ring: Any, out: Any, step: Any, seed: Any) -> None:
-    """Plasticity on pre: permanences at the spike, pairs at the arrival."""
-    for q in range(len(s.number)):
-        n = s.number[q]
-        if n[RULE] == PERMANENCE:
-            slot, low, high = _slot_of(ring, step, n[PRE_GROUP])
-            for k in range(low, high):
-                pre = ring.units[slot, k] - n[PRE_UNIT]
-                updates, saturated = synapses.permanence_on_pre(x, s, n, pre, step)
-                out.counters[UPDATES] += updates
-                out.counters[SATURATIONS] += saturated
-        if n[RULE] != PAIR:
+        if n[FRESH] != fresh:
             continue
         for d in range(n[DELAYS]):
             slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
                 group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                updates, saturated = synapses.pair_on_pre(x, s, n, q, group, step, seed)
-                out.counters[UPDATES] += updates
-                out.counters[SATURATIONS] += saturated
+                counters[EVENTS] += synapses.deliver(x, pops, channel, s, n, group, weight)
+
+
+@merged
+def _arriving(s: Any, ring: Any, q: Any, n: Any, step: Any) -> Any:
+    """How many groups of projection q arrive in `step`."""
+    count = 0
+    for d in range(n[DELAYS]):
+        _, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
+        count += high - low
+    return count
 
 
 @inner
-def _learn_post(x: Any, s: Any, channels: Any, ring: Any, out: Any, step: Any, seed: Any) -> None:
-    """Plasticity on post."""
+def _learn_permanences(
+    x: Any, s: Any, channels: Any, ring: Any, out: Any, step: Any, side: Any
+) -> None:
+    """PermanenceSTDP at the spikes of pre or of post."""
     for q in range(len(s.number)):
         n = s.number[q]
-        if n[RULE] == STATIC:
+        if n[RULE] != PERMANENCE:
             continue
-        slot, low, high = _slot_of(ring, step, n[POST_GROUP])
+        group, unit = (PRE_GROUP, PRE_UNIT) if side == traces.PRE else (POST_GROUP, POST_UNIT)
+        slot, low, high = _slot_of(ring, step, n[group])
         for k in range(low, high):
-            post = ring.units[slot, k] - n[POST_UNIT]
-            if n[RULE] == PERMANENCE:
-                updates, saturated = synapses.permanence_on_post(x, s, channels, n, post, step)
+            who = ring.units[slot, k] - n[unit]
+            if side == traces.PRE:
+                updates, saturated = synapses.permanence_on_pre(x, s, n, who, step)
             else:
-                updates, saturated = synapses.pair_on_post(x, s, n, q, post, step, seed)
+                updates, saturated = synapses.permanence_on_post(
+                    x, s, channels, n, who, step, s.first_delay[q]
+                )
             out.counters[UPDATES] += updates
             out.counters[SATURATIONS] += saturated
 
 
 @inner
-def _jump_traces(x: Any, s: Any, ring: Any, out: Any, step: Any) -> None:
+def _learn_weights(
+    x: Any, s: Any, b: Any, ring: Any, counters: Any, step: Any, seed: Any, side: Any
+) -> None:
+    """PairSTDP and TraceSTDP at arrivals or at the spikes of post."""
+    for q in range(len(s.number)):
+        n = s.number[q]
+        if n[RULE] == STATIC or n[RULE] == PERMANENCE:
+            continue
+        count, turns = _arriving(s, ring, q, n, step), n[DELAYS]
+        if side == traces.POST:
+            slot, low, high = _slot_of(ring, step, n[POST_GROUP])
+            count, turns = high - low, np.int64(1)
+        if not count:
+            continue
+        # all traces at once cost as much as half the rows that need them one by one
+        dense = n[FULL] or 2 * count * n[SYNAPSES] >= n[GROUPS] * n[POSTS]
+        if dense:
+            traces.refresh(x, s, b, n, side, step)
+        for d in range(turns):
+            lag = s.delay[s.first_delay[q] + d] if side == traces.PRE else np.int64(0)
+            slot, low, high = _slot_of(
+                ring, step - lag, n[PRE_GROUP] if side == traces.PRE else n[POST_GROUP]
+            )
+            for k in range(low, high):
+                own = ring.units[slot, k] - n[POST_UNIT]
+                if side == traces.PRE:
+                    own = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
+                updates, saturated = traces.event(x, s, b, n, q, side, own, dense, step, seed)
+                counters[UPDATES] += updates
+                counters[SATURATIONS] += saturated
+
+
+@merged
+def _jump(x: Any, s: Any, n: Any, side: Any, own: Any, counters: Any, step: Any) -> None:
+    """One spike more on the trace of a group or of a post neuron of PairSTDP."""
+    row = s.trace[n[TRACE_FIRST] + side]
+    value, last = (x.pre_trace, x.pre_step) if side == 0 else (x.post_trace, x.post_step)
+    counters[SATURATIONS] += traces.jump(
+        value, last, row[0] + own, TRACE_ONE, step, s.decay, row[1], row[2]
+    )
+
+
+@inner
+def _jump_traces(x: Any, s: Any, ring: Any, counters: Any, step: Any) -> None:
     """Traces of PairSTDP jump last, so that coincident spikes change nothing."""
     for q in range(len(s.number)):
         n = s.number[q]
@@ -146,16 +252,11 @@ def _jump_traces(x: Any, s: Any, ring: Any, out: Any, step: Any) -> None:
         for d in range(n[DELAYS]):
             slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
-                g = n[PRE_TRACE] + (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                out.counters[SATURATIONS] += synapses.jump(
-                    x.pre_trace, x.pre_step, g, step, s.table, n[PLUS_LOW], n[PLUS_LENGTH]
-                )
+                group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
+                _jump(x, s, n, traces.PRE, group, counters, step)
         slot, low, high = _slot_of(ring, step, n[POST_GROUP])
         for k in range(low, high):
-            j = n[POST_TRACE] + ring.units[slot, k] - n[POST_UNIT]
-            out.counters[SATURATIONS] += synapses.jump(
-                x.post_trace, x.post_step, j, step, s.table, n[MINUS_LOW], n[MINUS_LENGTH]
-            )
+            _jump(x, s, n, traces.POST, ring.units[slot, k] - n[POST_UNIT], counters, step)
 
 
 @inner
@@ -170,16 +271,30 @@ def _reset_all(x: Any, pops: Any, channels: Any, ring: Any, slot: Any, out: Any,
             out.counters[SPIKES] += 1
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 def advance(
-    x: Any, pops: Any, channels: Any, s: Any, ring: Any, given: Any, out: Any,
+    x: Any, pops: Any, channels: Any, s: Any, b: Any, ring: Any, given: Any, out: Any,
     step: Any, last: Any, seed: Any, longest: Any,
 ) -> Any:  # fmt: skip
     """Run from `step` up to `last`, or until an output buffer may overflow; returns the step."""
-    total = np.zeros(BLOCK, np.int64)
+    total = np.zeros(neurons.SPAN * BLOCK, np.int64)
     n, sources = pops.first[-1], len(given.first) - 1
     next_given = np.searchsorted(given.step, step)
     cyclic = np.any((pops.number[:, WINNERS] > 0) & (pops.number[:, CYCLE] > 0))
+    permanent = np.any(s.number[:, RULE] == PERMANENCE)
+    late = np.any(s.number[:, FRESH] == 1)
+    plastic = np.any((s.number[:, RULE] != PERMANENCE) & (s.number[:, RULE] != STATIC))
+    targets = Targets(x.current, x.rise, x.hold, x.refractory, x.active)
+    homes, counters = Homes(pops.first, pops.first_block), out.counters
+    rows = Rows(
+        s.number, s.first_delay, s.delay, s.row_ptr, s.post, s.static8, s.static16, s.plastic8,
+        s.plastic16, s.permanence,
+    )  # fmt: skip
+    learned = Learned(
+        s.number, s.first_delay, s.delay, s.row_ptr, s.post, s.plastic8, s.plastic16, s.col_ptr,
+        s.col_group, s.col_rank, s.statement, s.change, s.term, s.step, s.trace, s.decay,
+    )  # fmt: skip
+    moving = Moving(x.pre_trace, x.pre_step, x.post_trace, x.post_step)
     last_spike = step - 1
     while step < last:
         room = min(
@@ -190,6 +305,7 @@ def advance(
         slot = step & (len(ring.step) - 1)
         ring.step[slot] = step
         count, next_given = _emit_given(ring, slot, given, next_given, step)
+        begun = out.written[1]
         for p in range(len(pops.number)):
             ring.edge[slot, sources + p] = count
             units = ring.units[slot]
@@ -203,12 +319,26 @@ def advance(
         if count:
             last_spike = step
         if step <= last_spike + longest:
-            _deliver_all(x, pops, channels, s, ring, out, step)
-            _learn_pre(x, s, ring, out, step, seed)
-            _learn_post(x, s, channels, ring, out, step, seed)
-            _jump_traces(x, s, ring, out, step)
+            _deliver_all(targets, homes, channels.number, rows, b.weight, ring, counters, step, 0)
+            if permanent:
+                _learn_permanences(x, s, channels, ring, out, step, traces.PRE)
+            if plastic:
+                _learn_weights(moving, learned, b, ring, counters, step, seed, traces.PRE)
+            if late:
+                _deliver_all(
+                    targets, homes, channels.number, rows, b.weight, ring, counters, step, 1
+                )
+            if permanent:
+                _learn_permanences(x, s, channels, ring, out, step, traces.POST)
+            if plastic:
+                _learn_weights(moving, learned, b, ring, counters, step, seed, traces.POST)
+                _jump_traces(moving, learned, ring, counters, step)
+        if out.written[1] > begun:
+            happen(x, pops, channels, out, begun, step, 0)
         if count:
             _reset_all(x, pops, channels, ring, slot, out, step)
+        if out.written[1] > begun:
+            happen(x, pops, channels, out, begun, step, 1)
         step += 1
         if step > last_spike + longest and not cyclic and not np.any(x.active):
             ahead = given.step[next_given] if next_given < len(given.step) else last

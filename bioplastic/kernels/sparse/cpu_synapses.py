@@ -1,4 +1,4 @@
-"""Synapses of the fast executor: what one spike does, along a row (pre) or a column (post)."""
+"""Synapses of the fast executor: delivery along a row, and permanences (numba)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.compiled import inner, merged
 from bioplastic.kernels.sparse.cpu_events import (
     BASE,
     KIND,
@@ -14,62 +14,124 @@ from bioplastic.kernels.sparse.cpu_events import (
     TABLE_LOW,
     decayed,
 )
-from bioplastic.kernels.sparse.layout import (
-    BLOCK,
-    EXPONENTIAL,
-    PERMANENCE,
-    PLATEAU,
-    PROJECTION_NUMBERS,
+from bioplastic.kernels.sparse.cpu_linear import add_unless_refractory
+from bioplastic.kernels.sparse.cpu_traces import jump
+from bioplastic.kernels.sparse.cpu_weights import (
+    CHANNEL,
+    COL,
+    COLUMN,
+    DECREMENT,
+    DELAYS,
+    FIRST_LAG,
+    FULL,
+    HEBBIAN,
+    HOMEOSTATIC,
+    LAST_LAG,
+    PERMANENCE_FIRST,
+    POST_POPULATION,
+    RATE,
+    ROW,
+    RULE,
+    SCALE,
+    SYN,
+    TARGET,
+    THETA,
+    TRACE_FIRST,
+    U,
+    row_weights,
 )
-from bioplastic.kernels.sparse.reference_learning import KIND_POST, KIND_PRE
-from bioplastic.philox import philox4x32
+from bioplastic.kernels.sparse.layout import ALPHA, BLOCK, DEAF, PERMANENCE, PLATEAU
 from bioplastic.quantize import fixed_point as fp
 
-(
-    RULE, PRE_GROUP, PRE_UNIT, POST_GROUP, POST_POPULATION, POST_UNIT, CHANNEL, SCALE, ROW, COL,
-    DELAYS, SHIFT, PRE_TRACE, POST_TRACE, PLUS_LOW, PLUS_LENGTH, MINUS_LOW, MINUS_LENGTH, HEBBIAN,
-    DECREMENT, RATE, TARGET, HOMEOSTATIC, FIRST_LAG, LAST_LAG, THETA, SYN,
-) = range(len(PROJECTION_NUMBERS))  # fmt: skip
 P_MAX = np.int64(1 << fp.PERMANENCE)
-TRACE, TRACE_HALF = fp.TRACE, 1 << (fp.TRACE - 1)
-TO_DITHER = 2 * fp.TRACE - fp.DITHER
-TO_DITHER_HALF = 1 << (TO_DITHER - 1)
-DITHER, TRACE_ONE, TRACE_MAX, WEIGHT_MAX = fp.DITHER, fp.TRACE_ONE, fp.TRACE_MAX, fp.WEIGHT_MAX
+TRACE, TRACE_HALF, TRACE_ONE = fp.TRACE, 1 << (fp.TRACE - 1), fp.TRACE_ONE
 
 
 @inner
-def deliver(x: Any, pops: Any, channels: Any, s: Any, n: Any, group: Any) -> Any:
-    """Add the weights of one group to their targets; returns the events through open synapses."""
-    channel = channels.number[n[CHANNEL]]
-    p, base, kind = n[POST_POPULATION], channel[BASE], channel[KIND]
-    state = x.current if kind == EXPONENTIAL else x.rise
-    first, blocks = pops.first[p], pops.first_block[p]
-    structural, theta, shift, scale = n[RULE] == PERMANENCE, n[THETA], n[SHIFT], n[SCALE]
-    events = 0
-    for at in range(s.row_ptr[n[ROW] + group], s.row_ptr[n[ROW] + group + 1]):
-        if structural:
-            if s.permanence[at + shift] <= theta:
-                continue
-            add = scale
-        else:
-            add = scale * np.int64(s.weight[at])
-            if add == 0:
-                continue
-        events += 1
-        j = np.int64(s.post[at])
-        if kind == PLATEAU and (x.hold[base + j] > 0 or x.refractory[first + j] > 0):
+def add_everywhere(state: Any, base: Any, weight: Any, size: Any, scale: Any) -> None:
+    """A row onto all post neurons, in their order."""
+    low = U(base)
+    for k in range(U(size)):
+        state[low + k] += np.int32(np.int32(weight[k]) * scale)
+
+
+@inner
+def add_listed(
+    state: Any, base: Any, weight: Any, size: Any, scale: Any, post: Any, first: Any, active: Any,
+    blocks: Any,
+) -> None:  # fmt: skip
+    """A row onto the post neurons that `post` lists from place `first` on; wakes them."""
+    low, at, block = U(base), U(first), U(blocks)
+    for k in range(U(size)):
+        j = U(post[at + k])
+        state[low + j] += np.int32(weight[k] * scale)
+        active[block + j // U(BLOCK)] = 1
+
+
+@merged
+def add_to_branches(
+    x: Any, base: Any, neuron: Any, weight: Any, size: Any, scale: Any, post: Any, first: Any,
+    blocks: Any,
+) -> None:  # fmt: skip
+    """A row onto plateau branches: what is held, or has a refractory soma, loses arrivals."""
+    for k in range(size):
+        j = np.int64(post[first + k])
+        if weight[k] == 0 or x.hold[base + j] > 0 or x.refractory[neuron + j] > 0:
             continue
-        state[base + j] += np.int32(add)
+        x.rise[base + j] += np.int32(weight[k] * scale)
         x.active[blocks + j // BLOCK] = 1
-    return events
 
 
 @inner
-def jump(value: Any, last: Any, k: Any, step: Any, table: Any, low: Any, length: Any) -> Any:
-    """Decay trace k to `step`, add one spike, saturate; returns 1 when it saturated."""
-    fresh = decayed(value[k], step - last[k], table, low, length) + TRACE_ONE
-    value[k], last[k] = min(fresh, TRACE_MAX), step
-    return np.int64(fresh > TRACE_MAX)
+def mature_weights(permanence: Any, low: Any, size: Any, theta: Any, out: Any) -> None:
+    """out[:size] = 1 for a mature synapse, else 0."""
+    first = U(low)
+    for k in range(U(size)):
+        out[k] = np.int32(1) if permanence[first + k] > theta else np.int32(0)
+
+
+@inner
+def count_open(weight: Any, size: Any) -> Any:
+    """How many weights are not zero."""
+    found = np.int32(0)
+    for k in range(U(size)):
+        found = np.int32(found + np.int32(weight[k] != 0))
+    return np.int64(found)
+
+
+@merged
+def deliver(x: Any, pops: Any, channels: Any, s: Any, n: Any, group: Any, weight: Any) -> Any:
+    """Add the weights of one group to their targets; returns the events through open synapses.
+
+    weight   int32 buffer
+    """
+    at = s.row_ptr[n[ROW] + group]
+    size = s.row_ptr[n[ROW] + group + 1] - at
+    if size == 0:
+        return np.int64(0)
+    channel = channels[n[CHANNEL]]
+    p, base, kind = n[POST_POPULATION], channel[BASE], channel[KIND]
+    scale, blocks = np.int32(n[SCALE]), pops.first_block[p]
+    if n[RULE] == PERMANENCE:
+        mature_weights(s.permanence, n[PERMANENCE_FIRST] + at, size, np.int32(n[THETA]), weight)
+    else:
+        row_weights(s, n, at, size, group, weight)
+    first = n[SYN] + at
+    if kind == PLATEAU:
+        add_to_branches(x, base, pops.first[p], weight, size, scale, s.post, first, blocks)
+        return count_open(weight, size)
+    if kind == DEAF:
+        add_unless_refractory(
+            x, base, pops.first[p], weight, size, scale, s.post, first, blocks
+        )  # fmt: skip
+        return count_open(weight, size)
+    state = x.rise if kind == ALPHA else x.current
+    if n[FULL]:
+        add_everywhere(state, base, weight, size, scale)
+        x.active[blocks : pops.first_block[p + 1]] = 1
+    else:
+        add_listed(state, base, weight, size, scale, s.post, first, x.active, blocks)
+    return count_open(weight, size)
 
 
 @inner
@@ -87,16 +149,29 @@ def lower_row(permanence: Any, floor: Any, decrement: Any) -> Any:
 def permanence_on_pre(x: Any, s: Any, n: Any, pre: Any, step: Any) -> Any:
     """PermanenceSTDP at a spike of `pre`: depress its row, raise its trace."""
     row = n[ROW] + pre * n[DELAYS]
-    low, high = s.row_ptr[row] + n[SHIFT], s.row_ptr[row + n[DELAYS]] + n[SHIFT]
+    low, high = (
+        s.row_ptr[row] + n[PERMANENCE_FIRST],
+        s.row_ptr[row + n[DELAYS]] + n[PERMANENCE_FIRST],
+    )
     saturated = lower_row(s.permanence[low:high], s.floor[low:high], n[DECREMENT])
+    trace = s.trace[n[TRACE_FIRST]]
     saturated += jump(
-        x.pre_trace, x.pre_step, n[PRE_TRACE] + pre, step, s.table, n[PLUS_LOW], n[PLUS_LENGTH]
+        x.pre_trace,
+        x.pre_step,
+        trace[0] + pre,
+        TRACE_ONE,
+        step,
+        s.decay,
+        trace[1],
+        trace[2],
     )
     return high - low, saturated
 
 
 @inner
-def permanence_on_post(x: Any, s: Any, channels: Any, n: Any, post: Any, step: Any) -> Any:
+def permanence_on_post(
+    x: Any, s: Any, channels: Any, n: Any, post: Any, step: Any, first_delay: Any
+) -> Any:
     """PermanenceSTDP at a spike of `post`: potentiate the paired synapses of its column."""
     home = np.int64(0)
     if n[HOMEOSTATIC]:
@@ -106,76 +181,22 @@ def permanence_on_post(x: Any, s: Any, channels: Any, n: Any, post: Any, step: A
         z = decayed(x.trace[k], age, channels.table, c[TABLE_LOW], c[TABLE_LENGTH])
         home = n[RATE] * (n[TARGET] - z)
     updates = saturated = 0
-    first_lag, last_lag, shift = n[FIRST_LAG], n[LAST_LAG], n[SHIFT]
+    first_lag, last_lag, shift, delays = n[FIRST_LAG], n[LAST_LAG], n[PERMANENCE_FIRST], n[DELAYS]
+    trace = s.trace[n[TRACE_FIRST]]
+    base, low, length, hebbian = trace[0], trace[1], trace[2], n[HEBBIAN]
     for place in range(s.col_ptr[n[COL] + post], s.col_ptr[n[COL] + post + 1]):
-        pre = s.col_trace[place]
-        age = step - x.pre_step[pre]
-        lag = age + s.col_delay[place]
+        group = np.int64(s.col_group[U(n[COLUMN] + place)])
+        pre = group if delays == 1 else group // delays
+        age = step - x.pre_step[base + pre]
+        lag = age + s.delay[first_delay + group - pre * delays]
         if lag < first_lag or lag > last_lag:
             continue
-        trace = decayed(x.pre_trace[pre], age, s.table, n[PLUS_LOW], n[PLUS_LENGTH])
-        at = s.col_syn[place] + shift
-        change = (n[HEBBIAN] * trace + home + TRACE_HALF) >> TRACE
+        value = decayed(x.pre_trace[base + pre], age, s.decay, low, length)
+        at = s.row_ptr[n[ROW] + group] + np.int64(s.col_rank[U(n[COLUMN] + place)]) + shift
+        change = (hebbian * value + home + TRACE_HALF) >> TRACE
         wanted = np.int64(s.permanence[at]) + change
         kept = min(max(wanted, np.int64(s.floor[at])), P_MAX)
         saturated += kept != wanted
         s.permanence[at] = kept
-        updates += 1
-    return updates, saturated
-
-
-@inner
-def dither_byte(words: Any, place: Any) -> Any:
-    """Byte `place` mod 16 of four words."""
-    w = (place >> 2) & 3
-    word = words[0] if w == 0 else words[1] if w == 1 else words[2] if w == 2 else words[3]
-    return (np.int64(word) >> (8 * (place & 3))) & 255
-
-
-@inner
-def pair_on_pre(x: Any, s: Any, n: Any, q: Any, group: Any, step: Any, seed: Any) -> Any:
-    """PairSTDP at the arrival of a group: depress by the post traces."""
-    updates = saturated = 0
-    block, words = np.int64(-1), philox4x32(0, 0, 0, 0, 0, 0)
-    for at in range(s.row_ptr[n[ROW] + group], s.row_ptr[n[ROW] + group + 1]):
-        j = n[POST_TRACE] + s.post[at]
-        age = step - x.post_step[j]
-        trace = decayed(x.post_trace[j], age, s.table, n[MINUS_LOW], n[MINUS_LENGTH])
-        w = np.int64(s.weight[at])
-        size = (s.step_down[q, w] * trace + TO_DITHER_HALF) >> TO_DITHER
-        if size <= 0:
-            continue
-        place = at - n[SYN]
-        if place >> 4 != block:
-            block = place >> 4
-            words = philox4x32(block, step, KIND_PRE, q, seed, 0)
-        wanted = w - ((size + dither_byte(words, place)) >> DITHER)
-        s.weight[at] = max(wanted, 0)
-        saturated += wanted < 0
-        updates += 1
-    return updates, saturated
-
-
-@inner
-def pair_on_post(x: Any, s: Any, n: Any, q: Any, post: Any, step: Any, seed: Any) -> Any:
-    """PairSTDP at a spike of `post`: potentiate its column by the pre traces."""
-    updates = saturated = 0
-    block, words = np.int64(-1), philox4x32(0, 0, 0, 0, 0, 0)
-    start = s.col_ptr[n[COL]]
-    for column in range(s.col_ptr[n[COL] + post], s.col_ptr[n[COL] + post + 1]):
-        g, at = s.col_trace[column], s.col_syn[column]
-        age = step - x.pre_step[g]
-        trace = decayed(x.pre_trace[g], age, s.table, n[PLUS_LOW], n[PLUS_LENGTH])
-        w = np.int64(s.weight[at])
-        size = (s.step_up[q, w] * trace + TO_DITHER_HALF) >> TO_DITHER
-        if size <= 0:
-            continue
-        place = column - start
-        if place >> 4 != block:
-            block = place >> 4
-            words = philox4x32(block, step, KIND_POST, q, seed, 0)
-        wanted = w + ((size + dither_byte(words, place)) >> DITHER)
-        s.weight[at] = min(wanted, WEIGHT_MAX)
-        saturated += wanted > WEIGHT_MAX
         updates += 1
     return updates, saturated

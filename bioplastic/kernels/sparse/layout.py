@@ -11,19 +11,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bioplastic.kernels.sparse.layout_neurons import (
+    Conductance,
+    Linear,
+    lay_conductance,
+    lay_linear,
+)
 from bioplastic.quantize.integer_network import (
-    ExponentialChannel,
+    AlphaChannel,
+    IntegerConductance,
+    IntegerLinear,
     IntegerNetwork,
+    IntegerPopulation,
     PlateauChannel,
 )
+from bioplastic.quantize.integer_population import AnyPopulation, EventChannel, LinearState
 
 BLOCK = 32
-EXPONENTIAL, ALPHA, PLATEAU = 0, 1, 2
+EXPONENTIAL, ALPHA, PLATEAU, EVENT, DEAF = 0, 1, 2, 3, 4
+LEAKY, LINEAR, CONDUCTANCE = 0, 1, 2
 STATIC, PAIR, PERMANENCE = 0, 1, 2
 
 
 class Populations(NamedTuple):
-    """Per population; `number` (P, 11) holds the columns named in POPULATION_NUMBERS."""
+    """Per population; `number` (P, 13) holds the columns named in POPULATION_NUMBERS."""
 
     first: np.ndarray  # (P + 1,) first neuron
     first_block: np.ndarray  # (P + 1,)
@@ -34,6 +45,8 @@ class Populations(NamedTuple):
     block_high: np.ndarray
     first_start: np.ndarray  # (P + 1,) into start
     start: np.ndarray
+    linear: Linear
+    conductance: Conductance
 
 
 POPULATION_NUMBERS = [
@@ -48,6 +61,8 @@ POPULATION_NUMBERS = [
     "cycle",
     "group",
     "unit",
+    "kind",
+    "place",
 ]
 
 
@@ -71,57 +86,6 @@ CHANNEL_NUMBERS = [
     "population",
     "table_low",
     "table_length",
-]
-
-
-class Projections(NamedTuple):
-    """Per projection; `number` (Q, …) holds the columns named in PROJECTION_NUMBERS."""
-
-    number: np.ndarray
-    first_delay: np.ndarray  # (Q + 1,) into delay
-    delay: np.ndarray
-    row_ptr: np.ndarray  # flat, global synapse places
-    post: np.ndarray  # (S,) int32
-    weight: np.ndarray  # (S,) int16
-    permanence: np.ndarray  # int32
-    floor: np.ndarray
-    col_ptr: np.ndarray  # flat, places in col_syn
-    col_syn: np.ndarray  # int32 global synapse
-    col_trace: np.ndarray  # int32 place of the pre trace
-    col_delay: np.ndarray  # int32 steps
-    step_up: np.ndarray  # (Q, 128) int32
-    step_down: np.ndarray
-    table: np.ndarray
-
-
-PROJECTION_NUMBERS = [
-    "rule",
-    "pre_group",
-    "pre_unit",
-    "post_group",
-    "post_population",
-    "post_unit",
-    "channel",
-    "scale",
-    "row",
-    "col",
-    "delays",
-    "permanence",
-    "pre_trace",
-    "post_trace",
-    "plus_low",
-    "plus_length",
-    "minus_low",
-    "minus_length",
-    "hebbian",
-    "decrement",
-    "rate",
-    "target",
-    "homeostatic",
-    "first_lag",
-    "last_lag",
-    "theta",
-    "syn",
 ]
 
 
@@ -164,20 +128,40 @@ def groups(network: IntegerNetwork) -> tuple[dict[str, int], np.ndarray]:
     return {g.name: k for k, g in enumerate(every)}, _starts([g.size for g in every])
 
 
+def _offset(p: AnyPopulation) -> np.ndarray:
+    return p.offset if isinstance(p, IntegerPopulation) else np.zeros(p.size, np.int64)
+
+
+def _start(p: AnyPopulation) -> tuple[int, ...]:
+    return p.starts if isinstance(p, IntegerPopulation) else ()
+
+
 def lay_populations(network: IntegerNetwork) -> tuple[Populations, Channels]:
     """Numbers of populations and channels."""
     place, unit = groups(network)
     rows, channels, tables, low, high = [], [], [], [], []
     base, table_low = 0, 0
+    begin: list[int] = []
     first = _starts([p.size for p in network.populations])
+    linear = [p for p in network.populations if isinstance(p, IntegerLinear)]
+    conductance = [p for p in network.populations if isinstance(p, IntegerConductance)]
     for k, p in enumerate(network.populations):
-        fields = {n: getattr(p, n, 0) for n in POPULATION_NUMBERS}
-        rows.append(fields | {"group": place[p.name], "unit": unit[place[p.name]]})
+        fields = {"refractory": p.refractory, "group": place[p.name], "unit": unit[place[p.name]]}
+        if isinstance(p, IntegerPopulation):
+            fields = {n: getattr(p, n, 0) for n in POPULATION_NUMBERS} | fields
+        for kind, others in ((LINEAR, linear), (CONDUCTANCE, conductance)):
+            if p in others:
+                fields |= {"kind": kind, "place": others.index(p)}  # type: ignore[arg-type]
+        rows.append(fields)
+        if isinstance(p, IntegerLinear):
+            begin.append(base)
         edges = np.arange(first[k], first[k + 1], BLOCK)
         low.append(edges)
         high.append(np.minimum(edges + BLOCK, first[k + 1]))
         for c in p.channels:
-            kind = EXPONENTIAL if isinstance(c, ExponentialChannel) else ALPHA
+            kind = ALPHA if isinstance(c, AlphaChannel) else EXPONENTIAL
+            kind = EVENT if isinstance(c, EventChannel) else kind
+            kind = DEAF if isinstance(c, LinearState) and c.deaf else kind
             fields = {n: getattr(c, n, 0) for n in CHANNEL_NUMBERS if n != "table"}
             if isinstance(c, PlateauChannel):
                 kind = PLATEAU
@@ -191,9 +175,11 @@ def lay_populations(network: IntegerNetwork) -> tuple[Populations, Channels]:
         first_block=_starts([len(x) for x in low]),
         first_channel=_starts([len(p.channels) for p in network.populations]),
         number=_table(rows, POPULATION_NUMBERS),
-        offset=_joined([p.offset for p in network.populations], np.int64),
+        offset=_joined([_offset(p) for p in network.populations], np.int64),
         block_low=_joined(low, np.int64),
         block_high=_joined(high, np.int64),
-        first_start=_starts([len(p.starts) for p in network.populations]),
-        start=_joined([np.array(p.starts) for p in network.populations], np.int64),
+        first_start=_starts([len(_start(p)) for p in network.populations]),
+        start=_joined([np.array(_start(p)) for p in network.populations], np.int64),
+        linear=lay_linear(linear, begin),
+        conductance=lay_conductance(conductance),
     ), Channels(number=_table(channels, CHANNEL_NUMBERS), table=_joined(tables, np.int32))

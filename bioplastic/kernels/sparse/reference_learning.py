@@ -13,26 +13,9 @@ import numpy as np
 from bioplastic.kernels.sparse.events import Past, arriving_groups, columns, rows
 from bioplastic.philox import philox4x32_array
 from bioplastic.quantize import fixed_point as fp
-from bioplastic.quantize.integer_network import (
-    IntegerNetwork,
-    IntegerPairSTDP,
-    IntegerPermanence,
-    IntegerProjection,
-    PlateauChannel,
-)
+from bioplastic.quantize.integer_network import IntegerNetwork, IntegerProjection, PlateauChannel
 
 KIND_PRE, KIND_POST = 0, 1
-
-
-def make_learning(
-    network: IntegerNetwork,
-    q: IntegerProjection,
-    x: dict[str, np.ndarray],
-    counters: dict[str, int],
-) -> Learning:
-    """The rule of `q`, working on the arrays of `x` in place."""
-    kinds = {IntegerPairSTDP: PairLearning, IntegerPermanence: PermanenceLearning}
-    return kinds.get(type(q.rule), Learning)(network, q, x, counters)
 
 
 class Learning:
@@ -47,6 +30,13 @@ class Learning:
     ) -> None:
         self.network, self.q, self.x, self.counters = network, q, x, counters
         self.rule: Any = q.rule
+        if q.rule is not None:  # these arrays are made when they are asked for
+            self.group, self.post_ids, self.col_syn = q.group, q.post_ids, q.col_syn
+
+    @property
+    def fresh(self) -> bool:
+        """Whether weights are delivered after `on_pre`, with their new values."""
+        return bool(getattr(self.rule, "fresh", False))
 
     def on_pre(self, step: int, past: Past) -> None:
         """Plasticity that pre causes."""
@@ -93,14 +83,16 @@ class PermanenceLearning(Learning):
     def on_post(self, step: int, past: Past) -> None:
         """Potentiate the synapses onto the post neurons that spike in `step`, if paired."""
         q, rule = self.q, self.rule
-        at = q.col_syn[columns(q, past[step][q.post])]
-        pre, which = np.divmod(q.group[at], max(len(q.delays), 1))
+        at = self.col_syn[columns(q, past[step][q.post])]
+        pre, which = np.divmod(self.group[at], max(len(q.delays), 1))
         lag = step + q.delays[which] - self.x[f"{q.name}/pre_step"][pre]
         paired = (lag >= rule.first_lag) & (lag <= rule.last_lag)
         at, pre = at[paired], pre[paired]
         change = rule.hebbian * self.trace("pre", pre, step, rule.table)
         if rule.homeostatic:
-            change = change + rule.rate * (rule.target - self.plateau_trace(step)[q.post_ids[at]])
+            change = change + rule.rate * (
+                rule.target - self.plateau_trace(step)[self.post_ids[at]]
+            )
         wanted = self.x[f"{q.name}/permanence"][at] + fp.round_shift(change, fp.TRACE)
         self.store("permanence", at, wanted, rule.floor[at], 1 << fp.PERMANENCE)
 
@@ -113,8 +105,8 @@ class PermanenceLearning(Learning):
         return fp.decayed(self.x[key], step - self.x[f"{key}_step"], channel.table)
 
 
-class PairLearning(Learning):
-    """int8 weights; a step of Q8 is rounded stochastically by an 8-bit dither of Philox4x32-10."""
+class DitheredLearning(Learning):
+    """Integer weights; a step of Q8 is rounded by an 8-bit dither of Philox4x32-10."""
 
     def dither(self, place: np.ndarray, step: int, kind: int) -> np.ndarray:
         """Dither of each place: byte place mod 16 of the call (place // 16, step, kind, rule)."""
@@ -126,28 +118,49 @@ class PairLearning(Learning):
         word = np.take_along_axis(words, (place[:, None] >> 2) & 3, axis=1)[:, 0]
         return (word.astype(np.int64) >> (8 * (place & 3))) & 255
 
+    def learn(
+        self,
+        at: np.ndarray,
+        place: np.ndarray,
+        change: np.ndarray,
+        sign: int,
+        moment: tuple[int, int],
+        fraction: int,
+    ) -> None:
+        """Add `sign` times a change to the weights `at`, rounded to Q8, then stochastically.
+
+        change   Q(20 + fraction), weight units       place   where their dithers stand
+        moment   step and kind of the dithers
+        """
+        w = self.x[f"{self.q.name}/weight"][at].astype(np.int64)
+        size = fp.round_shift(change, fp.TRACE + fraction - fp.DITHER)
+        wanted = w + sign * ((size + self.dither(place, *moment)) >> fp.DITHER)
+        moves = size != 0
+        self.store("weight", at[moves], wanted[moves], self.rule.low, self.rule.high)
+
+    def entry(self, at: np.ndarray) -> np.ndarray:
+        """Which entry of a table over the weights belongs to each weight `at`."""
+        w = self.x[f"{self.q.name}/weight"][at].astype(np.int64)
+        return (w - self.rule.low) >> self.rule.shift
+
+
+class PairLearning(DitheredLearning):
+    """Pair STDP: depress at arrivals, potentiate at post spikes, then both traces jump."""
+
     def on_pre(self, step: int, past: Past) -> None:
         """Depress the synapses at which a pre spike arrives in `step`."""
-        at = rows(self.q, arriving_groups(self.q, past, step))
-        w = self.x[f"{self.q.name}/weight"][at].astype(np.int64)
-        trace = self.trace("post", self.q.post_ids[at], step, self.rule.minus_table)
-        self._learn(at, w, -1, self.rule.depress[w] * trace, self.dither(at, step, KIND_PRE))
+        at, rule = rows(self.q, arriving_groups(self.q, past, step)), self.rule
+        trace = self.trace("post", self.post_ids[at], step, rule.minus_table)
+        change = rule.depress[self.entry(at)] * trace
+        self.learn(at, at, change, -1, (step, KIND_PRE), rule.fraction)
 
     def on_post(self, step: int, past: Past) -> None:
         """Potentiate the synapses onto the post neurons that spike in `step`."""
-        place = columns(self.q, past[step][self.q.post])
-        at = self.q.col_syn[place]
-        w = self.x[f"{self.q.name}/weight"][at].astype(np.int64)
-        trace = self.trace("pre", self.q.group[at], step, self.rule.plus_table)
-        self._learn(at, w, 1, self.rule.potentiate[w] * trace, self.dither(place, step, KIND_POST))
-
-    def _learn(
-        self, at: np.ndarray, w: np.ndarray, sign: int, change: np.ndarray, dither: np.ndarray
-    ) -> None:
-        size = fp.round_shift(change, 2 * fp.TRACE - fp.DITHER)
-        moves = size > 0
-        wanted = w + sign * ((size + dither) >> fp.DITHER)
-        self.store("weight", at[moves], wanted[moves], 0, fp.WEIGHT_MAX)
+        place, rule = columns(self.q, past[step][self.q.post]), self.rule
+        at = self.col_syn[place]
+        trace = self.trace("pre", self.group[at], step, rule.plus_table)
+        change = rule.potentiate[self.entry(at)] * trace
+        self.learn(at, place, change, 1, (step, KIND_POST), rule.fraction)
 
     def jump(self, step: int, past: Past) -> None:
         """Raise both traces, after both were read: coincident spikes change nothing."""
