@@ -11,5 +11,5 @@ compile time than the function itself."""
 merged = nb.njit(  # type: ignore[call-overload]
     cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True
 )
-"""`inner`, always inlined: for what takes whole NamedTuples and is called for every event. Such a call
-would copy hundreds of arguments, which costs more than a row of a hundred synapses."""
+"""`inner`, always inlined: for what takes whole NamedTuples and is called for every event: a call
+would copy hundreds of arguments, and costs more than a row of a hundred synapses."""
