@@ -29,15 +29,19 @@ from bioplastic.kernels.sparse.cpu_events import (
 )
 from bioplastic.kernels.sparse.cpu_linear import happen
 from bioplastic.kernels.sparse.cpu_weights import (
+    CHANNEL,
     DELAYS,
     FRESH,
     FULL,
     GROUPS,
     POST_GROUP,
+    POST_TRACES,
     POST_UNIT,
     POSTS,
     PRE_GROUP,
+    PRE_TRACES,
     PRE_UNIT,
+    ROW,
     RULE,
     SYNAPSES,
     TRACE_FIRST,
@@ -88,11 +92,8 @@ class Learned(NamedTuple):
     first_delay: Any
     delay: Any
     row_ptr: Any
-    post: Any
     plastic8: Any
     plastic16: Any
-    col_ptr: Any
-    col_group: Any
     col_rank: Any
     statement: Any
     change: Any
@@ -102,13 +103,15 @@ class Learned(NamedTuple):
     decay: Any
 
 
-class Moving(NamedTuple):
-    """Traces of synapses; fields of State."""
+class Side(NamedTuple):
+    """Traces of the side that has an event and of the other one, and where the other one stands."""
 
-    pre_trace: Any
-    pre_step: Any
-    post_trace: Any
-    post_step: Any
+    value: Any
+    last: Any
+    other_value: Any
+    other_last: Any
+    index: Any  # post neuron of a synapse in row order, or its group in column order
+    ptr: Any  # starts of rows, or of columns
 
 
 @inner
@@ -163,7 +166,12 @@ def _deliver_all(
             slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
                 group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                counters[EVENTS] += synapses.deliver(x, pops, channel, s, n, group, weight)
+                at = s.row_ptr[n[ROW] + group]
+                size = s.row_ptr[n[ROW] + group + 1] - at
+                if size:
+                    counters[EVENTS] += synapses.deliver(
+                        x, pops, channel[n[CHANNEL]], s, n, group, at, size, weight
+                    )
 
 
 @merged
@@ -201,7 +209,7 @@ def _learn_permanences(
 
 @inner
 def _learn_weights(
-    x: Any, s: Any, b: Any, ring: Any, counters: Any, step: Any, seed: Any, side: Any
+    e: Any, s: Any, b: Any, ring: Any, counters: Any, step: Any, seed: Any, side: Any
 ) -> None:
     """PairSTDP and TraceSTDP at arrivals or at the spikes of post."""
     for q in range(len(s.number)):
@@ -217,7 +225,12 @@ def _learn_weights(
         # all traces at once cost as much as half the rows that need them one by one
         dense = n[FULL] or 2 * count * n[SYNAPSES] >= n[GROUPS] * n[POSTS]
         if dense:
-            traces.refresh(x, s, b, n, side, step)
+            first = n[TRACE_FIRST] + (n[PRE_TRACES] if side == traces.PRE else 0)
+            end = first + (n[POST_TRACES] if side == traces.PRE else n[PRE_TRACES])
+            size = n[POSTS] if side == traces.PRE else n[GROUPS]
+            traces.refresh(
+                e.other_value, e.other_last, s.trace, first, end, size, step, s.decay, b.now
+            )
         for d in range(turns):
             lag = s.delay[s.first_delay[q] + d] if side == traces.PRE else np.int64(0)
             slot, low, high = _slot_of(
@@ -227,23 +240,23 @@ def _learn_weights(
                 own = ring.units[slot, k] - n[POST_UNIT]
                 if side == traces.PRE:
                     own = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                updates, saturated = traces.event(x, s, b, n, q, side, own, dense, step, seed)
+                updates, saturated = traces.event(e, s, b, n, q, side, own, dense, step, seed)
                 counters[UPDATES] += updates
                 counters[SATURATIONS] += saturated
 
 
 @merged
-def _jump(x: Any, s: Any, n: Any, side: Any, own: Any, counters: Any, step: Any) -> None:
+def _jump(e: Any, s: Any, n: Any, side: Any, own: Any, counters: Any, step: Any) -> None:
     """One spike more on the trace of a group or of a post neuron of PairSTDP."""
     row = s.trace[n[TRACE_FIRST] + side]
-    value, last = (x.pre_trace, x.pre_step) if side == 0 else (x.post_trace, x.post_step)
+    value, last = (e.value, e.last) if side == traces.PRE else (e.other_value, e.other_last)
     counters[SATURATIONS] += traces.jump(
         value, last, row[0] + own, TRACE_ONE, step, s.decay, row[1], row[2]
     )
 
 
 @inner
-def _jump_traces(x: Any, s: Any, ring: Any, counters: Any, step: Any) -> None:
+def _jump_traces(e: Any, s: Any, ring: Any, counters: Any, step: Any) -> None:
     """Traces of PairSTDP jump last, so that coincident spikes change nothing."""
     for q in range(len(s.number)):
         n = s.number[q]
@@ -253,10 +266,10 @@ def _jump_traces(x: Any, s: Any, ring: Any, counters: Any, step: Any) -> None:
             slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
                 group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
-                _jump(x, s, n, traces.PRE, group, counters, step)
+                _jump(e, s, n, traces.PRE, group, counters, step)
         slot, low, high = _slot_of(ring, step, n[POST_GROUP])
         for k in range(low, high):
-            _jump(x, s, n, traces.POST, ring.units[slot, k] - n[POST_UNIT], counters, step)
+            _jump(e, s, n, traces.POST, ring.units[slot, k] - n[POST_UNIT], counters, step)
 
 
 @inner
@@ -291,10 +304,11 @@ def advance(
         s.plastic16, s.permanence,
     )  # fmt: skip
     learned = Learned(
-        s.number, s.first_delay, s.delay, s.row_ptr, s.post, s.plastic8, s.plastic16, s.col_ptr,
-        s.col_group, s.col_rank, s.statement, s.change, s.term, s.step, s.trace, s.decay,
+        s.number, s.first_delay, s.delay, s.row_ptr, s.plastic8, s.plastic16, s.col_rank,
+        s.statement, s.change, s.term, s.step, s.trace, s.decay,
     )  # fmt: skip
-    moving = Moving(x.pre_trace, x.pre_step, x.post_trace, x.post_step)
+    arriving = Side(x.pre_trace, x.pre_step, x.post_trace, x.post_step, s.post, s.row_ptr)
+    spiking = Side(x.post_trace, x.post_step, x.pre_trace, x.pre_step, s.col_group, s.col_ptr)
     last_spike = step - 1
     while step < last:
         room = min(
@@ -323,7 +337,7 @@ def advance(
             if permanent:
                 _learn_permanences(x, s, channels, ring, out, step, traces.PRE)
             if plastic:
-                _learn_weights(moving, learned, b, ring, counters, step, seed, traces.PRE)
+                _learn_weights(arriving, learned, b, ring, counters, step, seed, traces.PRE)
             if late:
                 _deliver_all(
                     targets, homes, channels.number, rows, b.weight, ring, counters, step, 1
@@ -331,8 +345,8 @@ def advance(
             if permanent:
                 _learn_permanences(x, s, channels, ring, out, step, traces.POST)
             if plastic:
-                _learn_weights(moving, learned, b, ring, counters, step, seed, traces.POST)
-                _jump_traces(moving, learned, ring, counters, step)
+                _learn_weights(spiking, learned, b, ring, counters, step, seed, traces.POST)
+                _jump_traces(arriving, learned, ring, counters, step)
         if out.written[1] > begun:
             happen(x, pops, channels, out, begun, step, 0)
         if count:

@@ -33,14 +33,17 @@ from bioplastic.kernels.sparse.cpu_weights import (
     ROW,
     RULE,
     SCALE,
+    STRIDE,
     SYN,
     TARGET,
     THETA,
     TRACE_FIRST,
+    WEIGHT,
+    WIDE,
     U,
-    row_weights,
+    take_row,
 )
-from bioplastic.kernels.sparse.layout import ALPHA, BLOCK, DEAF, PERMANENCE, PLATEAU
+from bioplastic.kernels.sparse.layout import ALPHA, BLOCK, DEAF, PERMANENCE, PLATEAU, STATIC
 from bioplastic.quantize import fixed_point as fp
 
 P_MAX = np.int64(1 << fp.PERMANENCE)
@@ -100,22 +103,25 @@ def count_open(weight: Any, size: Any) -> Any:
 
 
 @merged
-def deliver(x: Any, pops: Any, channels: Any, s: Any, n: Any, group: Any, weight: Any) -> Any:
+def deliver(
+    x: Any, pops: Any, channel: Any, s: Any, n: Any, group: Any, at: Any, size: Any, weight: Any
+) -> Any:
     """Add the weights of one group to their targets; returns the events through open synapses.
 
-    weight   int32 buffer
+    at, size   first row place and length of the group      weight   int32 buffer
     """
-    at = s.row_ptr[n[ROW] + group]
-    size = s.row_ptr[n[ROW] + group + 1] - at
-    if size == 0:
-        return np.int64(0)
-    channel = channels[n[CHANNEL]]
     p, base, kind = n[POST_POPULATION], channel[BASE], channel[KIND]
     scale, blocks = np.int32(n[SCALE]), pops.first_block[p]
     if n[RULE] == PERMANENCE:
         mature_weights(s.permanence, n[PERMANENCE_FIRST] + at, size, np.int32(n[THETA]), weight)
+    elif n[RULE] == STATIC and n[WIDE]:
+        take_row(s.static16, n[WEIGHT], at, size, 0, group, weight)
+    elif n[RULE] == STATIC:
+        take_row(s.static8, n[WEIGHT], at, size, 0, group, weight)
+    elif n[WIDE]:
+        take_row(s.plastic16, n[WEIGHT], at, size, n[STRIDE], group, weight)
     else:
-        row_weights(s, n, at, size, group, weight)
+        take_row(s.plastic8, n[WEIGHT], at, size, n[STRIDE], group, weight)
     first = n[SYN] + at
     if kind == PLATEAU:
         add_to_branches(x, base, pops.first[p], weight, size, scale, s.post, first, blocks)

@@ -131,91 +131,35 @@ def jump(value: Any, last: Any, at: Any, amount: Any, step: Any, decay: Any, low
     return np.int64(kept != wanted)
 
 
-@merged
-def refresh(x: Any, s: Any, b: Any, n: Any, side: Any, step: Any) -> None:
-    """Read all traces that lie opposite to the events of `side`."""
-    trace = s.trace
-    if side == PRE:
-        for t in range(n[POST_TRACES]):
-            row = trace[n[TRACE_FIRST] + n[PRE_TRACES] + t]
-            read_all(x.post_trace, x.post_step, row[0], n[POSTS], step, s.decay, row[1],
-                     row[2], b.now[t])  # fmt: skip
-    else:
-        for t in range(n[PRE_TRACES]):
-            row = trace[n[TRACE_FIRST] + t]
-            read_all(x.pre_trace, x.pre_step, row[0], n[GROUPS], step, s.decay, row[1],
-                     row[2], b.now[t])  # fmt: skip
+@inner
+def refresh(
+    value: Any, last: Any, trace: Any, first: Any, end: Any, size: Any, step: Any, decay: Any,
+    now: Any,
+) -> None:  # fmt: skip
+    """Read all traces first..end−1, which lie opposite to the events of this step."""
+    for t in range(first, end):
+        read_all(
+            value, last, trace[t, 0], size, step, decay, trace[t, 1], trace[t, 2], now[t - first]
+        )
 
 
-@merged
-def along(
-    x: Any, s: Any, b: Any, n: Any, side: Any, t: Any, low: Any, size: Any, dense: Any, step: Any,
-    out: Any,
-) -> Any:  # fmt: skip
-    """Trace `t` of the other side along the row or column that begins at `low`: `out`, or its own.
-
-    dense   `refresh` has read all traces of the other side
-    """
-    row = s.trace[t]
-    at, entry, length = row[0], row[1], row[2]
-    now, decay = b.now[t - n[TRACE_FIRST] - (n[PRE_TRACES] if side == PRE else 0)], s.decay
-    if n[FULL]:
-        return now
-    if side == PRE:
-        first = U(n[SYN] + low)
-        if dense:
-            for k in range(U(size)):
-                out[k] = now[U(s.post[first + k])]
-        else:
-            for k in range(U(size)):
-                place = at + np.int64(s.post[first + k])
-                out[k] = read(x.post_trace, x.post_step, place, step, decay, entry, length)
-    else:
-        first = U(n[COLUMN] + low)
-        if dense:
-            for k in range(U(size)):
-                out[k] = now[U(s.col_group[first + k])]
-        else:
-            for k in range(U(size)):
-                place = at + np.int64(s.col_group[first + k])
-                out[k] = read(x.pre_trace, x.pre_step, place, step, decay, entry, length)
-    return out
+@inner
+def gather(now: Any, index: Any, first: Any, size: Any, out: Any) -> None:
+    """out[:size] = traces that `refresh` has read, for the synapses from place `first` on."""
+    at = U(first)
+    for k in range(U(size)):
+        out[k] = now[U(index[at + k])]
 
 
-@merged
-def term_product(
-    x: Any, s: Any, b: Any, n: Any, side: Any, term: Any, own: Any, low: Any, size: Any, dense: Any,
-    step: Any,
-) -> Any:  # fmt: skip
-    """The traces of a term, multiplied: int32, Q20, along the row or column."""
-    scalar, vectors, plain = np.int64(TRACE_ONE), 0, True
-    middle = n[TRACE_FIRST] + n[PRE_TRACES]
-    value, last = (x.pre_trace, x.pre_step) if side == PRE else (x.post_trace, x.post_step)
-    one, other = b.first, b.second
-    for f in range(1, 3):
-        t = s.term[term, f]
-        if t < 0:
-            continue
-        if (t < middle) == (side == PRE):
-            row = s.trace[t]
-            mine = read(value, last, row[0] + own, step, s.decay, row[1], row[2])
-            scalar, plain = (scalar * mine + TRACE_HALF) >> TRACE, False
-            continue
-        found = along(x, s, b, n, side, t, low, size, dense, step, other if vectors else one)
-        if vectors:
-            other = found
-        else:
-            one = found
-        vectors += 1
-    if vectors == 2:
-        multiply(one, other, size, b.product)
-    elif vectors and plain:
-        return one
-    elif vectors:
-        scale(one, scalar, size, b.product)
-    else:
-        b.product[:size] = np.int32(scalar)
-    return b.product
+@inner
+def gather_read(
+    value: Any, last: Any, base: Any, index: Any, first: Any, size: Any, step: Any, decay: Any,
+    low: Any, length: Any, out: Any,
+) -> None:  # fmt: skip
+    """The same for traces that nobody has read."""
+    at = U(first)
+    for k in range(U(size)):
+        out[k] = read(value, last, base + np.int64(index[at + k]), step, decay, low, length)
 
 
 @inner
@@ -305,7 +249,7 @@ def settle(weight: Any, step: Any, dither: Any, off: Any, size: Any, sign: Any, 
 
 @merged
 def sizes(
-    x: Any, s: Any, b: Any, n: Any, side: Any, number: Any, own: Any, low: Any, size: Any,
+    e: Any, s: Any, b: Any, n: Any, side: Any, number: Any, own: Any, low: Any, size: Any,
     dense: Any, step: Any,
 ) -> None:  # fmt: skip
     """b.size = the steps of one Change along the row or column whose weights are in b.weight, Q8.
@@ -313,83 +257,113 @@ def sizes(
     Steps that depend on the traces of a full other side alone are the same for all events of a
     step: b.known says which Change they are of.
     """
-    row = s.change[number]
-    first, end, bits = row[0], row[1], row[2]
+    first, end, bits = s.change[number, 0], s.change[number, 1], s.change[number, 2]
+    middle = n[TRACE_FIRST] + n[PRE_TRACES]
     alone = end - first == 1 and s.term[first, 0] == 1
     alike = alone and n[FULL] and s.term[first, 2] < 0 and s.term[first, 1] >= 0
-    if alike:
-        before = s.term[first, 1] < n[TRACE_FIRST] + n[PRE_TRACES]
-        alike = before == (side == POST)
+    alike = alike and (s.term[first, 1] < middle) == (side == POST)
     if alike and b.known[0] == number and b.known[1] == step:
         return
     b.known[0], b.known[1] = number if alike else -1, step
     if not alone:
         b.total[:size] = 0
+    place = low + (n[SYN] if side == PRE else n[COLUMN])
     for term in range(first, end):
-        product = term_product(x, s, b, n, side, term, own, low, size, dense, step)
-        entries = s.step[term]
-        if alone:
-            one_term(product, entries[0], size, bits, b.size)
-        elif s.term[term, 0]:
-            weigh_alike(b.total, product, entries[0], size)
+        scalar, vectors, plain = np.int64(TRACE_ONE), 0, True
+        one, other, product = b.first, b.second, b.product
+        for f in range(1, 3):
+            t = s.term[term, f]
+            if t < 0:
+                continue
+            at, entry, length = s.trace[t, 0], s.trace[t, 1], s.trace[t, 2]
+            if (t < middle) == (side == PRE):
+                mine = read(e.value, e.last, at + own, step, s.decay, entry, length)
+                scalar, plain = (scalar * mine + TRACE_HALF) >> TRACE, False
+                continue
+            now = b.now[t - (middle if side == PRE else n[TRACE_FIRST])]
+            found = other if vectors else one
+            if n[FULL]:
+                found = now
+            elif dense:
+                gather(now, e.index, place, size, found)
+            else:
+                gather_read(
+                    e.other_value, e.other_last, at, e.index, place, size, step, s.decay, entry,
+                    length, found,
+                )  # fmt: skip
+            if vectors:
+                other = found
+            else:
+                one = found
+            vectors += 1
+        if vectors == 2:
+            multiply(one, other, size, product)
+        elif vectors and plain:
+            product = one
+        elif vectors:
+            scale(one, scalar, size, product)
         else:
-            weigh(b.total, product, b.weight, entries, n[LOW], n[SHIFT], size)
+            product[:size] = np.int32(scalar)
+        if alone:
+            one_term(product, s.step[term, 0], size, bits, b.size)
+        elif s.term[term, 0]:
+            weigh_alike(b.total, product, s.step[term, 0], size)
+        else:
+            weigh(b.total, product, b.weight, s.step[term], n[LOW], n[SHIFT], size)
     if not alone:
         to_eighths(b.total, size, bits, b.size)
 
 
 @merged
-def take(s: Any, b: Any, n: Any, side: Any, own: Any, low: Any, size: Any) -> None:
-    """Bring the weights of an event into b.weight."""
-    if side == PRE:
-        if n[WIDE]:
-            take_row(s.plastic16, n[WEIGHT], low, size, n[STRIDE], own, b.weight)
-        else:
-            take_row(s.plastic8, n[WEIGHT], low, size, n[STRIDE], own, b.weight)
-        return
-    if n[STRIDE] == 0:
-        column_places(s, n, low, size, b.places)
-    if n[WIDE]:
-        take_column(s.plastic16, n[WEIGHT], b.places, size, n[STRIDE], own, b.weight)
+def take(
+    narrow: Any, wide: Any, n: Any, side: Any, own: Any, low: Any, size: Any, places: Any, out: Any
+) -> None:
+    """Bring the weights of an event into `out`."""
+    if side == PRE and n[WIDE]:
+        take_row(wide, n[WEIGHT], low, size, n[STRIDE], own, out)
+    elif side == PRE:
+        take_row(narrow, n[WEIGHT], low, size, n[STRIDE], own, out)
+    elif n[WIDE]:
+        take_column(wide, n[WEIGHT], places, size, n[STRIDE], own, out)
     else:
-        take_column(s.plastic8, n[WEIGHT], b.places, size, n[STRIDE], own, b.weight)
+        take_column(narrow, n[WEIGHT], places, size, n[STRIDE], own, out)
 
 
 @merged
-def put(s: Any, b: Any, n: Any, side: Any, own: Any, low: Any, size: Any) -> None:
-    """Put b.weight back."""
-    if side == PRE:
-        if n[WIDE]:
-            put_row(s.plastic16, n[WEIGHT], low, size, n[STRIDE], own, b.weight)
-        else:
-            put_row(s.plastic8, n[WEIGHT], low, size, n[STRIDE], own, b.weight)
+def put(
+    narrow: Any, wide: Any, n: Any, side: Any, own: Any, low: Any, size: Any, places: Any, new: Any
+) -> None:
+    """Put the weights of an event back."""
+    if side == PRE and n[WIDE]:
+        put_row(wide, n[WEIGHT], low, size, n[STRIDE], own, new)
+    elif side == PRE:
+        put_row(narrow, n[WEIGHT], low, size, n[STRIDE], own, new)
     elif n[WIDE]:
-        put_column(s.plastic16, n[WEIGHT], b.places, size, n[STRIDE], own, b.weight)
+        put_column(wide, n[WEIGHT], places, size, n[STRIDE], own, new)
     else:
-        put_column(s.plastic8, n[WEIGHT], b.places, size, n[STRIDE], own, b.weight)
+        put_column(narrow, n[WEIGHT], places, size, n[STRIDE], own, new)
 
 
 @merged
 def event(
-    x: Any, s: Any, b: Any, n: Any, q: Any, side: Any, own: Any, dense: Any, step: Any, seed: Any
+    e: Any, s: Any, b: Any, n: Any, q: Any, side: Any, own: Any, dense: Any, step: Any, seed: Any
 ) -> Any:
     """Run the statements of one side for one group or post neuron; returns updates, saturations."""
-    if side == PRE:
-        at, first, end = n[ROW] + own, n[ON_PRE], n[ON_POST]
-        low, high = s.row_ptr[at], s.row_ptr[at + 1]
-    else:
+    at, first, end = n[ROW] + own, n[ON_PRE], n[ON_POST]
+    if side == POST:
         at, first, end = n[COL] + own, n[ON_POST], n[ON_END]
-        low, high = s.col_ptr[at], s.col_ptr[at + 1]
+    low = e.ptr[at]
+    size = e.ptr[at + 1] - low
     kind, updates, saturated, taken = side, np.int64(0), np.int64(0), False
     for number in range(first, end):
-        row = s.statement[number]
-        code, what, amount = row[0], row[1], row[2]
+        code, what, amount = s.statement[number, 0], s.statement[number, 1], s.statement[number, 2]
         if code == CHANGE:
             if not taken:
-                take(s, b, n, side, own, low, high - low)
+                if side == POST and n[STRIDE] == 0:
+                    column_places(s.row_ptr, e.index, s.col_rank, n, low, size, b.places)
+                take(s.plastic8, s.plastic16, n, side, own, low, size, b.places, b.weight)
                 taken = True
-            size = high - low
-            sizes(x, s, b, n, side, what, own, low, size, dense, step)
+            sizes(e, s, b, n, side, what, own, low, size, dense, step)
             off = throw(b.words, low, size, step, kind, q, seed)
             moved, hit = settle(
                 b.weight, b.size, b.dither, off, size, np.int32(s.change[what, 3]),
@@ -397,13 +371,13 @@ def event(
             )  # fmt: skip
             updates, saturated, kind = updates + moved, saturated + hit, kind + 2
             continue
-        row = s.trace[what]
-        at, entry, length = row[0], row[1], row[2]
-        value, last = (x.pre_trace, x.pre_step) if side == PRE else (x.post_trace, x.post_step)
+        at = s.trace[what, 0] + own
         if code == JUMP:
-            saturated += jump(value, last, at + own, amount, step, s.decay, entry, length)
+            saturated += jump(
+                e.value, e.last, at, amount, step, s.decay, s.trace[what, 1], s.trace[what, 2]
+            )
         else:
-            value[at + own], last[at + own] = amount, step
+            e.value[at], e.last[at] = amount, step
     if taken:
-        put(s, b, n, side, own, low, high - low)
+        put(s.plastic8, s.plastic16, n, side, own, low, size, b.places, b.weight)
     return updates, saturated

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.kernels.compiled import inner, merged
-from bioplastic.kernels.sparse.layout import STATIC
+from bioplastic.kernels.compiled import inner
 from bioplastic.kernels.sparse.layout_synapses import PROJECTION_NUMBERS
 
 (
@@ -83,23 +82,11 @@ def put_column(weight: Any, first: Any, places: Any, size: Any, stride: Any, pos
                 weight[low + t * step + c * U(8)] = new[t * U(8) + c]
 
 
-@merged
-def row_weights(s: Any, n: Any, at: Any, size: Any, group: Any, out: Any) -> None:
-    """Weights of a group of any projection that has weights."""
-    if n[RULE] == STATIC:
-        if n[WIDE]:
-            take_row(s.static16, n[WEIGHT], at, size, 0, group, out)
-        else:
-            take_row(s.static8, n[WEIGHT], at, size, 0, group, out)
-    elif n[WIDE]:
-        take_row(s.plastic16, n[WEIGHT], at, size, n[STRIDE], group, out)
-    else:
-        take_row(s.plastic8, n[WEIGHT], at, size, n[STRIDE], group, out)
-
-
-@merged
-def column_places(s: Any, n: Any, low: Any, size: Any, out: Any) -> None:
+@inner
+def column_places(
+    row_ptr: Any, col_group: Any, col_rank: Any, n: Any, low: Any, size: Any, out: Any
+) -> None:
     """Row places of the synapses of a column, which begins at column place `low`."""
     first, row = U(n[COLUMN] + low), U(n[ROW])
     for k in range(U(size)):
-        out[k] = s.row_ptr[row + U(s.col_group[first + k])] + np.int64(s.col_rank[first + k])
+        out[k] = row_ptr[row + U(col_group[first + k])] + np.int64(col_rank[first + k])
