@@ -17,6 +17,7 @@ from bioplastic.kernels.ahead_of_time import (
     Compiled,
     Nvidia,
     _by_depth,
+    declared,
     main,
     modules,
 )
@@ -36,8 +37,17 @@ def rows(module: str) -> list[dict]:
     return json.loads(done.stdout)
 
 
+LONG = {"bioplastic.kernels.circuit.gpu_compiled"}  # minutes, the first time
+
+
+def declaring() -> list:
+    """The modules that declare kernels, those that compile for minutes marked as a study."""
+    found = [m for m in modules() if declared(m)]
+    return [pytest.param(m, marks=pytest.mark.study) if m in LONG else m for m in found]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("module", modules())
+@pytest.mark.parametrize("module", declaring())
 def test_declared_kernels_compile_without_a_spill(module):
     found = rows(module)
     kernels = {row["kernel"] for row in found}
@@ -52,17 +62,16 @@ def test_declared_kernels_compile_without_a_spill(module):
             assert row["found"][name] > 0, f"{what}: no {name}"
 
 
-@pytest.mark.slow
-def test_the_kernels_of_the_layers_the_codes_and_the_vectors_are_declared():
-    for folder, number in (("feedforward", 5), ("spikecode", 3), ("hypervector", 4)):
-        module = f"bioplastic.kernels.{folder}.gpu"
-        assert module in modules()
-        assert len({row["kernel"] for row in rows(module)}) == number
+def test_every_folder_with_triton_kernels_declares_them():
+    declarers = {m.split(".")[2] for m in modules() if declared(m)}
+    assert declarers == {m.split(".")[2] for m in modules()}
+    counts = {"feedforward": 5, "spikecode": 3, "hypervector": 4}
+    for folder, number in counts.items():
+        assert len(declared(f"bioplastic.kernels.{folder}.gpu")) == number
 
 
-@pytest.mark.slow
 def test_names_are_unique():
-    names = [(row["kernel"], row["target"]) for module in modules() for row in rows(module)]
+    names = [kernel.name for module in modules() for kernel in declared(module)]
     assert len(names) == len(set(names))
 
 
