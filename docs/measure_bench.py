@@ -45,7 +45,8 @@ def main() -> int:
     git, hardware, versions = (manifest[k] or {} for k in ("git", "hardware", "versions"))
     print(
         f"*bioplastic {versions['bioplastic']}, revision {str(git.get('revision'))[:7]};"
-        f" {hardware['processor']}, {hardware['cores']} cores; one run, `bioplastic bench all`.*"
+        f" {hardware['processor']}, {hardware['cores']} cores; one run,"
+        " `python docs/measure_bench.py`.*"
     )
     return 0
 
