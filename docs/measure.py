@@ -226,7 +226,10 @@ MEASUREMENTS |= {
         columns={
             "network": option("network"),
             "first difference, ms": metric("first_difference_ms", "{:.1f}"),
-            **{f"equal to {ms} ms": metric(f"equal_to_{ms}_ms", "{:.2%}") for ms in (10, 20, 50)},
+            **{
+                f"equal to {ms} ms": metric(f"share_equal_to_{ms}ms", "{:.2%}")
+                for ms in (10, 20, 50)
+            },
             "rate, Hz (Brian2)": metric("rate_brian2_hz", "{:.2f}"),
             "rate, Hz (kernel)": metric("rate_kernel_hz", "{:.2f}"),
             "CV (Brian2)": metric("cv_brian2"),

@@ -47,7 +47,7 @@ def counts_by_class(
         ax.bar(places + 0.4 * (k - 0.5), share, width=0.4, color=colour(hue), label=text)
     ax.axvline(flat, color=colour("grey"), ls=(0, (4, 3)), lw=1, label="collapsed, both")
     ax.set(xlabel="output spikes of a trial", ylabel="share of trials")
-    ax.legend()
+    ax.legend(loc="upper center")
     return ax
 
 

@@ -141,5 +141,5 @@ def test_the_experiment_at_toy_size():
     for section in result.sections:
         if hasattr(section, "draw"):
             section.draw(Figure(figsize=section.size, layout="constrained"))
-    assert result.metrics["equal_to_10_ms"] == 1.0
+    assert result.metrics["share_equal_to_10ms"] == 1.0
     assert result.metrics["spikes_brian2"] > 0
