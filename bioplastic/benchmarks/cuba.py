@@ -47,7 +47,7 @@ def measure(*, size: int, probability: float, seconds: float, repeats: int) -> M
             "bioplastic.benchmarks.cuba_brian2",
             {"graph": str(graph), "seconds": seconds, "repeats": repeats},
         )
-    torch_seconds = _torch(net, steps, repeats)
+    torch_seconds, torch_spikes = _torch(net, steps, repeats)
     synapses = sum(len(q.connectivity) for q in net.projections)
     state = 4 * 4 * 2 * size * steps  # v, g_e, g_i, refractory: read and written, int32
     floor = state / bandwidth(4 * size) + 5 * events / bandwidth(5 * synapses // 16)
@@ -61,12 +61,14 @@ def measure(*, size: int, probability: float, seconds: float, repeats: int) -> M
         "cuba_synaptic_events": events,
         "cuba_spikes": spikes,
         "cuba_spikes_brian2": brian["spikes"],
+        "cuba_spikes_torch": torch_spikes,
     }
     rows = [
         ("bioplastic, cpu", f"{ours:.4f}", "1", f"{spikes:,}"),
         ("Brian2, C++ standalone", f"{brian['seconds']:.4f}",
          f"{ratio(brian['seconds'], ours):.2f}", f"{int(brian['spikes']):,}"),
-        ("torch, eager", f"{torch_seconds:.4f}", f"{ratio(torch_seconds, ours):.2f}", ""),
+        ("torch, eager", f"{torch_seconds:.4f}", f"{ratio(torch_seconds, ours):.2f}",
+         f"{torch_spikes:,}"),
         ("memory bandwidth floor", f"{floor:.4f}", f"{ratio(floor, ours):.2f}", ""),
     ]  # fmt: skip
     return Measured(
@@ -100,8 +102,8 @@ def _connectivity(net: Network) -> list[Any]:
     return [q.connectivity for q in net.projections]
 
 
-def _torch(net: Network, steps: int, repeats: int) -> float:
-    """CPU seconds of a per-step torch loop on one thread, float32, dense state, CSR rows."""
+def _torch(net: Network, steps: int, repeats: int) -> tuple[float, int]:
+    """CPU seconds and spikes of a per-step torch loop: one thread, float32, dense state, CSR."""
     import torch
 
     e, i = _connectivity(net)
@@ -115,7 +117,11 @@ def _torch(net: Network, steps: int, repeats: int) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
 
+    spikes = 0
+
     def loop() -> None:
+        nonlocal spikes
+        spikes = 0
         v = torch.from_numpy(neuron.initial[:, 0].astype(np.float32))
         g, held = torch.zeros(2, size), torch.zeros(size, dtype=torch.int32)
         late: list[Any] = [torch.zeros(0, dtype=torch.long)] * (delay + 1)
@@ -127,6 +133,7 @@ def _torch(net: Network, steps: int, repeats: int) -> float:
             held -= 1
             fired = torch.nonzero((v > -50e-3) & free).flatten()
             late[t % len(late)] = fired
+            spikes += len(fired)
             for k in late[(t + 1) % len(late)].tolist():
                 side = 0 if k < first else 1
                 row = targets[edge[k] : edge[k + 1]]
@@ -137,4 +144,4 @@ def _torch(net: Network, steps: int, repeats: int) -> float:
 
     seconds = cpu_seconds(loop, min(repeats, 2))
     torch.set_num_threads(threads)
-    return seconds
+    return seconds, spikes

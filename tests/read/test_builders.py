@@ -96,6 +96,17 @@ def test_an_event_acts_before_the_reset_of_a_spike_or_after_it(late, after):
     assert samples["x"][12, 0] == after
 
 
+def test_the_order_in_which_events_are_listed_does_not_move_them_past_the_reset():
+    def event(name, theta, late):
+        return LinearEvent(name=name, row=np.ones(1), theta=theta, reset=np.zeros((1, 1)),
+                           reset_offset=np.array([7.0]), late=late, dead_time=50 * ms)  # fmt: skip
+
+    events = (event("never", 99.0, True), event("e", 0.9, False))
+    run, samples = trace(one(linear(events=events), times=(1.0,), weight=2.0), 2 * ms, ("x",))
+    assert run.spikes["n"].steps[:1].tolist() == run.spikes["n.e"].steps.tolist() == [11]
+    assert samples["x"][12, 0] == 0.0  # the early event first, then the reset of the spike
+
+
 def test_a_plateau_drives_for_its_duration_and_waits_out_its_dead_time():
     event = LinearEvent(
         name="e", row=np.ones(1), theta=0.5, reset=np.eye(1), reset_offset=np.zeros(1),
