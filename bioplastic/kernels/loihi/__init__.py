@@ -1,0 +1,1 @@
+"""The arithmetic `loihi-1`: reference and cpu, equal in every bit."""

@@ -1,0 +1,275 @@
+"""A dendritic-attention circuit that has stopped learning, as Loihi neurons and synapses.
+
+One theta cycle is `period` steps of the chip, P. The parts:
+    keys      A key spikes when its prime (parent, one cycle ago) and its drive (symbol) arrive in
+              the same step: two synapses of 100 against a threshold of 150, no memory from step to
+              step. The symbol's spike of phase 0 arrives in phase 1; the parent's of phase 1 too,
+              with a delay of P − 1.
+    values    A key adds its contribution to every output in phase 2: gain·w + worth of the fast
+              state, in nats, in even weights of one LSB.
+    outputs   One neuron a symbol; it adds up, and a bias lifts all of them alike. The larger the
+              potential the earlier the first spike of the cycle: latency = softmax input.
+    clock     A pulse at the end of the cycle makes every output spike, which sets it to zero.
+The distribution is read from latencies: u_v in units of the ramp, p = softmax(u).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.quantize.circuit import IntegerCircuit
+from bioplastic.quantize.circuit_program import (
+    FRACTION,
+    GAIN_FRACTION,
+    WEIGHT_FRACTION,
+    State,
+)
+from bioplastic.quantize.loihi import (
+    LONGEST_DELAY,
+    SHIFT,
+    WEIGHT_HIGH,
+    WEIGHT_LOW,
+    LoihiNetwork,
+    LoihiPopulation,
+    LoihiProjection,
+    LoihiSource,
+)
+from bioplastic.result import SpikeRecord
+
+HALF, COINCIDENCE, WHOLE = 100, 150, 200
+"""Weight of a prime or drive, threshold of a key, weight of an arrival that needs no partner."""
+FIRST_PHASE = 2
+"""Phase in which the values arrive at the outputs."""
+NEVER = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a cycle is laid out on the chip.
+
+    period   steps of a cycle, 8 to 63: the prime waits for one cycle less one step
+    lsb      nats of a weight of 2, > 0: contributions are rounded to it
+    ramp     nats that all outputs gain in a step: the resolution of a latency
+    """
+
+    period: int = 60
+    lsb: float = 1 / 16
+    ramp: float = 1 / 4
+
+    def __post_init__(self) -> None:
+        """Check the layout."""
+        if not 8 <= self.period <= LONGEST_DELAY + 1:
+            raise UsageError(f"Form: period = {self.period} steps: 8 to {LONGEST_DELAY + 1}")
+        if not (self.lsb > 0 and self.ramp >= self.lsb):
+            raise UsageError(f"Form: lsb = {self.lsb} nat, ramp = {self.ramp} nat: 0 < lsb <= ramp")
+
+    @property
+    def reset_phase(self) -> int:
+        """Phase in which the clock's pulse arrives."""
+        return self.period - 1
+
+    @property
+    def span(self) -> float:
+        """Nats from the largest potential to the smallest that a latency can tell."""
+        return self.ramp * (self.reset_phase - FIRST_PHASE - 1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoihiCircuit:
+    """The network and what its spikes mean.
+
+    top       nats: an output at `top` or more spikes in phase 2, at once
+    clipped   value synapses whose weight did not fit and was clipped
+    error     largest rounding error of a value synapse that was not clipped, nats
+    silent    value synapses that rounded to zero and were left out
+    """
+
+    network: LoihiNetwork
+    form: Form
+    symbols: int
+    top: float
+    clipped: int
+    error: float
+    silent: int
+
+    def stimulus(self, symbols: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Spikes of the sources for one symbol a cycle, (L,) ints."""
+        x = np.asarray(symbols, np.int64)
+        if len(x) and not 0 <= x.min() <= x.max() < self.symbols:
+            raise UsageError(f"symbols: must lie in 0..{self.symbols - 1}")
+        begin = np.arange(len(x)) * self.form.period
+        pulse = begin + self.form.reset_phase - 1
+        return {"symbols": (begin, x), "clock": (pulse, np.zeros_like(pulse))}
+
+    def latencies(self, spikes: SpikeRecord, cycles: int) -> np.ndarray:
+        """Phase of the first spike of each output by cycle, (L, V); NEVER where the clock's."""
+        phase, cycle = spikes.steps % self.form.period, spikes.steps // self.form.period
+        found = np.full((cycles, self.symbols), self.form.reset_phase, np.int64)
+        counted = (cycle < cycles) & (phase >= FIRST_PHASE) & (phase < self.form.reset_phase)
+        np.minimum.at(found, (cycle[counted], spikes.ids[counted]), phase[counted])
+        found[found == self.form.reset_phase] = NEVER
+        return found
+
+    def potentials(self, spikes: SpikeRecord, cycles: int) -> np.ndarray:
+        """Potential of each output before the next symbol, (L, V) nats, from latencies alone.
+
+        An output that spiked in phase f lies between two steps of the ramp: the middle is taken.
+        One that never did gets half a step below the last.
+        """
+        late = self.latencies(spikes, cycles)
+        late[late == NEVER] = self.form.reset_phase
+        return np.asarray(self.top - self.form.ramp * (late - FIRST_PHASE - 0.5))
+
+
+def contributions(circuit: IntegerCircuit, state: State, branch: int, rows: slice) -> np.ndarray:
+    """What each key of a branch adds to each output, (keys, V) nats, at its present count."""
+    program = circuit.program
+    n = np.minimum(state.arrivals[rows], len(program.gain_bin) - 1)
+    gain = state.gain[branch, program.gain_bin[n]] / 2.0**GAIN_FRACTION
+    u = gain[:, None] * (state.w[rows] / 2.0**WEIGHT_FRACTION)
+    if program.fast_levels:
+        u = u + state.fast[branch, state.f[rows]] / 2.0**FRACTION
+    return np.asarray(u)
+
+
+def loihi_circuit(
+    circuit: IntegerCircuit, state: State, form: Form | None = None, *, name: str = "circuit"
+) -> LoihiCircuit:
+    """Write the circuit in `state`, plasticity off, as a Loihi network.
+
+    Only mature keys are taken. The recruiting neuron, the noise of the race and the teacher stay
+    behind: they serve learning and drawing, not the distribution.
+    Raises UnsupportedModel for a branch that hears keys of older cycles: its delay would be longer
+    than a cycle.
+    """
+    form = form or Form()
+    program = circuit.program
+    late = np.flatnonzero(program.branch_delay >= program.period)
+    if len(late):
+        raise UnsupportedModel(
+            f"branch {circuit.branches[late[0]]!r}: its delay is {program.branch_delay[late[0]]} "
+            f"steps, longer than a cycle of {program.period}; a Loihi delay holds one cycle at most"
+        )
+    weights = _value_weights(circuit, state, form)
+    top = _top(weights, form)
+    populations = [
+        LoihiPopulation(
+            name=pool, size=max(1, int(state.mature[p])), du=4095, dv=4095, vth=COINCIDENCE
+        )
+        for p, pool in enumerate(circuit.pools)
+    ]
+    unit = 2 << SHIFT  # charge of one lsb
+    ramp = round(form.ramp / form.lsb) * unit
+    populations.append(
+        LoihiPopulation(
+            name="outputs", size=program.symbols, du=4095, dv=0,
+            vth=(round(top / form.lsb) * unit + ramp * (FIRST_PHASE + 1) >> SHIFT) - 1,
+            bias_mantissa=np.full(program.symbols, ramp >> _bias_exponent(ramp)),
+            bias_exponent=_bias_exponent(ramp),
+        )
+    )  # fmt: skip
+    projections = _chains(circuit, state, form)
+    projections += [q for q, _ in weights.values()]
+    projections.append(_pulse(program.symbols))
+    network = LoihiNetwork(
+        name=name,
+        dt=float(circuit.dt) * program.period / form.period,
+        sources=(
+            LoihiSource(name="symbols", size=program.symbols),
+            LoihiSource(name="clock", size=1),
+        ),
+        populations=tuple(populations),
+        projections=tuple(projections),
+    )
+    found = [info for _, info in weights.values()]
+    return LoihiCircuit(
+        network=network,
+        form=form,
+        symbols=program.symbols,
+        top=top,
+        clipped=sum(i[0] for i in found),
+        error=max((i[1] for i in found), default=0.0),
+        silent=sum(i[2] for i in found),
+    )
+
+
+def _bias_exponent(ramp: int) -> int:
+    """Smallest exponent with which the mantissa of the ramp fits in 12 bits, exactly."""
+    for exponent in range(8):
+        if ramp >> exponent <= 4095 and (ramp >> exponent) << exponent == ramp:
+            return exponent
+    raise UsageError(f"Form: a ramp of {ramp} LSB of v does not fit a bias; take a smaller ratio")
+
+
+def _value_weights(
+    circuit: IntegerCircuit, state: State, form: Form
+) -> dict[str, tuple[LoihiProjection, tuple[int, float, int]]]:
+    """Value synapses by branch, with (clipped, largest error in nats, rounded to zero)."""
+    program, found = circuit.program, {}
+    for b, branch in enumerate(circuit.branches):
+        pool = int(program.branch_pool[b])
+        row = int(program.branch_first[b])
+        exact = contributions(circuit, state, b, slice(row, row + int(state.mature[pool])))
+        whole = 2 * np.rint(exact / form.lsb).astype(np.int64)
+        held = np.clip(whole, WEIGHT_LOW, WEIGHT_HIGH)
+        fits = held == whole
+        error = np.abs(exact - held * (form.lsb / 2))
+        i, j = np.nonzero(held)
+        projection = LoihiProjection(
+            name=f"value {branch}", pre=circuit.pools[pool], post="outputs", i=i, j=j,
+            weight=held[i, j], delay=np.zeros(len(i), np.int64),
+        )  # fmt: skip
+        lost = int(np.count_nonzero((held == 0) & (exact != 0)))
+        largest = float(error[fits].max(initial=0.0))
+        found[branch] = projection, (int(np.count_nonzero(~fits)), largest, lost)
+    return found
+
+
+def _top(weights: dict[str, tuple[LoihiProjection, tuple[int, float, int]]], form: Form) -> float:
+    """A bound of every potential, nats: the sum over branches of their largest weight, above 0."""
+    most = sum(int(q.weight.max(initial=0)) for q, _ in weights.values())
+    return float(max(most, 2) // 2 * form.lsb)
+
+
+def _pulse(symbols: int) -> LoihiProjection:
+    """The clock's synapses: enough for any output to pass its threshold from any potential."""
+    every = np.arange(symbols)
+    return LoihiProjection(
+        name="pulse", pre="clock", post="outputs", i=np.zeros(symbols, np.int64), j=every,
+        weight=np.full(symbols, WEIGHT_HIGH), delay=np.zeros(symbols, np.int64), exponent=7,
+    )  # fmt: skip
+
+
+def _chains(circuit: IntegerCircuit, state: State, form: Form) -> list[LoihiProjection]:
+    """Primes, drives and arrivals that need no partner."""
+    program, found = circuit.program, []
+
+    def listed(
+        kind: str, pre: str, post: str, i: np.ndarray, j: np.ndarray, w: int, d: int
+    ) -> None:
+        if len(i):
+            found.append(
+                LoihiProjection(
+                    name=f"{kind} {post}", pre=pre, post=post, i=i, j=j,
+                    weight=np.full(len(i), w), delay=np.full(len(i), d),
+                )
+            )  # fmt: skip
+
+    for p, pool in enumerate(circuit.pools):
+        first, n = int(program.first[p]), int(state.mature[p])
+        parent, symbol = state.parent[first : first + n], state.symbol[first : first + n]
+        keys = np.flatnonzero(parent >= 0)
+        e = int(program.has_pool_parent[p])
+        if len(keys):
+            parents = int(program.prime_pre[e])
+            listed(
+                "prime", circuit.pools[parents], pool, parent[keys] - program.first[parents], keys,
+                HALF, form.period - 1,
+            )  # fmt: skip
+            listed("drive", "symbols", pool, symbol[keys], keys, HALF, 0)
+        direct = np.flatnonzero(program.direct[p])
+        listed("root", "symbols", pool, direct, np.zeros(len(direct), np.int64), WHOLE, 0)
+    return found

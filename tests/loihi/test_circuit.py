@@ -1,0 +1,100 @@
+"""A learned circuit on Loihi: the same keys spike, and latencies say what the circuit held."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from brian2 import ms
+
+from bioplastic.description import Rhythm, SymbolSchedule, ThetaSTDP
+from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.kernels.circuit.run import by_cycle, run_circuit
+from bioplastic.kernels.loihi.run import run_loihi
+from bioplastic.learning import corpus
+from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
+from bioplastic.quantize.circuit import lower_circuit
+from bioplastic.quantize.circuit_frozen import frozen
+from bioplastic.quantize.loihi_circuit import Form, contributions, loihi_circuit
+
+LEARNED, MORE, WARM = 500, 100, 20
+
+
+def _learned(p):
+    stream = corpus.load("kjv", symbols=LEARNED + MORE)
+    schedule = SymbolSchedule(symbols=stream.symbols, size=stream.alphabet_size)
+    network = dendritic_attention(schedule, replace(p, pool=LEARNED), labels=stream.glyphs)
+    circuit = lower_circuit(network, dt=0.5 * ms, seed=1)
+    train = network.sources[0].train
+    symbols, steps = by_cycle(train.i, train.steps(0.5 * ms), circuit.program.period)
+    run = run_circuit(circuit, symbols[:LEARNED], steps[:LEARNED])
+    return circuit, run.state, symbols, steps
+
+
+@pytest.fixture(scope="module", params=["words and fast states", "plain"])
+def learned(request):
+    """A circuit after 500 symbols, and the stream with 100 more."""
+    if request.param == "plain":
+        return _learned(Parameters(order=2, delimiter=None, stdp=ThetaSTDP()))
+    return _learned(Parameters(order=4))
+
+
+def test_the_same_keys_spike_and_latencies_hold_the_potentials(learned):
+    """Expected: the sum of the contributions of the keys that the frozen circuit held.
+
+    Each of B contributions is rounded to half an LSB; a latency lies within half a ramp.
+    """
+    circuit, state, symbols, steps = learned
+    still = run_circuit(frozen(circuit, state), symbols[LEARNED:], steps[LEARNED:])
+    made = loihi_circuit(circuit, state)
+    assert made.clipped == 0
+    x = symbols[LEARNED - WARM :]
+    run = run_loihi(made.network, made.stimulus(x), len(x) * made.form.period)
+    for b, pool in enumerate(circuit.program.branch_pool.tolist()):
+        spikes = run.spikes[circuit.pools[pool]]
+        assert set(np.unique(spikes.steps % made.form.period)) <= {1}
+        held = np.full(len(x), -1)
+        held[spikes.steps // made.form.period] = spikes.ids
+        np.testing.assert_array_equal(held[WARM:], still.held[:, b])
+
+    expected = np.zeros((MORE, made.symbols))
+    for b in range(len(circuit.branches)):
+        row, pool = int(circuit.program.branch_first[b]), int(circuit.program.branch_pool[b])
+        n = int(state.mature[pool])
+        each = contributions(circuit, state, b, slice(row, row + n))
+        active = still.held[:, b] >= 0
+        expected[active] += each[still.held[active, b]]
+    found = made.potentials(run.spikes["outputs"], len(x))[WARM:]
+    told = expected > made.top - made.form.span
+    bound = made.form.ramp / 2 + len(circuit.branches) * made.form.lsb / 2
+    assert told.mean() > 0.5
+    assert np.abs(found - expected)[told].max() <= bound
+    assert np.abs(found - expected)[told].max() > made.form.lsb / 2  # it is quantised
+    assert (found[~told] <= made.top - made.form.span + bound).all()
+
+
+def test_every_cycle_starts_from_zero(learned):
+    """After the clock's pulse all outputs have spiked, whatever they held."""
+    circuit, state, symbols, _ = learned
+    made = loihi_circuit(circuit, state)
+    x = symbols[:30]
+    p = made.form.period
+    run = run_loihi(made.network, made.stimulus(x), len(x) * p, trace=True)
+    at_reset = run.spikes["outputs"].steps % p == made.form.reset_phase
+    assert at_reset.sum() == made.symbols * len(x)
+    assert (run.v["outputs"][made.form.reset_phase :: p] == 0).all()
+
+
+def test_weights_that_do_not_fit_are_counted(learned):
+    circuit, state, _, _ = learned
+    made = loihi_circuit(circuit, state, Form(lsb=1 / 512, ramp=1 / 32))
+    assert made.clipped > 0
+
+
+def test_what_cannot_be_held_is_refused():
+    with pytest.raises(UnsupportedModel, match="branch 'skip1': its delay is"):
+        circuit, state, *_ = _learned(Parameters(order=3, skips=1, rhythm=Rhythm()))
+        loihi_circuit(circuit, state)
+    with pytest.raises(UsageError, match="period = 64 steps: 8 to 63"):
+        Form(period=64)
+    with pytest.raises(UsageError, match="0 < lsb <= ramp"):
+        Form(lsb=0.5, ramp=0.25)
