@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brian2 import ms
 
-from bioplastic.description import Rhythm, SymbolSchedule, ThetaSTDP
+from bioplastic.description import SymbolSchedule, ThetaSTDP
 from bioplastic.errors import UnsupportedModel, UsageError
 from bioplastic.kernels.circuit.run import by_cycle, run_circuit
 from bioplastic.kernels.loihi.run import run_loihi
@@ -91,8 +91,8 @@ def test_weights_that_do_not_fit_are_counted(learned):
 
 
 def test_what_cannot_be_held_is_refused():
+    circuit, state, *_ = _learned(Parameters(order=3, skips=1))
     with pytest.raises(UnsupportedModel, match="branch 'skip1': its delay is"):
-        circuit, state, *_ = _learned(Parameters(order=3, skips=1, rhythm=Rhythm()))
         loihi_circuit(circuit, state)
     with pytest.raises(UsageError, match="period = 64 steps: 8 to 63"):
         Form(period=64)
