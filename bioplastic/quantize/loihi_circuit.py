@@ -9,6 +9,7 @@ One theta cycle is `period` steps of the chip, P. The parts:
               state, in nats, in even weights of one LSB.
     outputs   One neuron a symbol; it adds up, and a bias lifts all of them alike. The larger the
               potential the earlier the first spike of the cycle: latency = softmax input.
+    relays    Where delays end below P − 1 the prime goes through neurons that hand it on.
     clock     A pulse at the end of the cycle makes every output spike, which sets it to zero.
 The distribution is read from latencies: u_v in units of the ramp, p = softmax(u).
 """
@@ -50,19 +51,25 @@ NEVER = -1
 class Form:
     """How a cycle is laid out on the chip.
 
-    period   steps of a cycle, 8 to 63: the prime waits for one cycle less one step
-    lsb      nats of a weight of 2, > 0: contributions are rounded to it
-    ramp     nats that all outputs gain in a step: the resolution of a latency
+    period         steps of a cycle, 8 to 1000
+    lsb            nats of a weight of 2, > 0: contributions are rounded to it
+    ramp           nats that all outputs gain in a step: the resolution of a latency
+    longest_delay  steps, 0 to 62: a prime that waits longer goes through relays
     """
 
     period: int = 60
     lsb: float = 1 / 16
     ramp: float = 1 / 4
+    longest_delay: int = LONGEST_DELAY
 
     def __post_init__(self) -> None:
         """Check the layout."""
-        if not 8 <= self.period <= LONGEST_DELAY + 1:
-            raise UsageError(f"Form: period = {self.period} steps: 8 to {LONGEST_DELAY + 1}")
+        if not 8 <= self.period <= 1000:
+            raise UsageError(f"Form: period = {self.period} steps: 8 to 1000")
+        if not 0 <= self.longest_delay <= LONGEST_DELAY:
+            raise UsageError(
+                f"Form: longest_delay = {self.longest_delay} steps: 0 to {LONGEST_DELAY}"
+            )
         if not (self.lsb > 0 and self.ramp >= self.lsb):
             raise UsageError(f"Form: lsb = {self.lsb} nat, ramp = {self.ramp} nat: 0 < lsb <= ramp")
 
@@ -70,6 +77,12 @@ class Form:
     def reset_phase(self) -> int:
         """Phase in which the clock's pulse arrives."""
         return self.period - 1
+
+    @property
+    def hops(self) -> tuple[int, ...]:
+        """Delays by which a prime takes one cycle; all but the first begin at a relay."""
+        whole, rest = divmod(self.period, self.longest_delay + 1)
+        return (self.longest_delay,) * whole + ((rest - 1,) if rest else ())
 
     @property
     def span(self) -> float:
@@ -171,7 +184,8 @@ def loihi_circuit(
             bias_exponent=_bias_exponent(ramp),
         )
     )  # fmt: skip
-    projections = _chains(circuit, state, form)
+    relays, projections = _chains(circuit, state, form)
+    populations += relays
     projections += [q for q, _ in weights.values()]
     projections.append(_pulse(program.symbols))
     network = LoihiNetwork(
@@ -243,33 +257,67 @@ def _pulse(symbols: int) -> LoihiProjection:
     )  # fmt: skip
 
 
-def _chains(circuit: IntegerCircuit, state: State, form: Form) -> list[LoihiProjection]:
-    """Primes, drives and arrivals that need no partner."""
-    program, found = circuit.program, []
+def _same(
+    name: str, pre: str, post: str, i: np.ndarray, j: np.ndarray, weight: int, delay: int
+) -> LoihiProjection:
+    """Synapses of one weight and one delay."""
+    return LoihiProjection(
+        name=name, pre=pre, post=post, i=i, j=j,
+        weight=np.full(len(i), weight), delay=np.full(len(i), delay),
+    )  # fmt: skip
 
-    def listed(
-        kind: str, pre: str, post: str, i: np.ndarray, j: np.ndarray, w: int, d: int
-    ) -> None:
-        if len(i):
-            found.append(
-                LoihiProjection(
-                    name=f"{kind} {post}", pre=pre, post=post, i=i, j=j,
-                    weight=np.full(len(i), w), delay=np.full(len(i), d),
-                )
-            )  # fmt: skip
 
+def _relays(
+    pool: str, keys: np.ndarray, form: Form
+) -> tuple[list[LoihiPopulation], list[LoihiProjection]]:
+    """Neurons that hand on the spikes of some keys, one chain a key."""
+    populations, projections = [], []
+    pre, i = pool, keys
+    for hop, delay in enumerate(form.hops[:-1], start=1):
+        name, each = f"relay {pool} {hop}", np.arange(len(keys))
+        populations.append(
+            LoihiPopulation(name=name, size=len(keys), du=4095, dv=4095, vth=COINCIDENCE)
+        )
+        projections.append(_same(f"to {name}", pre, name, i, each, WHOLE, delay))
+        pre, i = name, each
+    return populations, projections
+
+
+def _chains(
+    circuit: IntegerCircuit, state: State, form: Form
+) -> tuple[list[LoihiPopulation], list[LoihiProjection]]:
+    """Relays; primes, drives and arrivals that need no partner."""
+    program = circuit.program
+    populations: list[LoihiPopulation] = []
+    projections: list[LoihiProjection] = []
+    relayed: dict[int, np.ndarray] = {}
     for p, pool in enumerate(circuit.pools):
         first, n = int(program.first[p]), int(state.mature[p])
         parent, symbol = state.parent[first : first + n], state.symbol[first : first + n]
         keys = np.flatnonzero(parent >= 0)
-        e = int(program.has_pool_parent[p])
         if len(keys):
-            parents = int(program.prime_pre[e])
-            listed(
-                "prime", circuit.pools[parents], pool, parent[keys] - program.first[parents], keys,
-                HALF, form.period - 1,
-            )  # fmt: skip
-            listed("drive", "symbols", pool, symbol[keys], keys, HALF, 0)
+            above = int(program.prime_pre[program.has_pool_parent[p]])
+            begin, many = int(program.first[above]), int(state.mature[above])
+            wanted, pre = parent[keys] - begin, circuit.pools[above]
+            if len(form.hops) > 1:
+                if above not in relayed:
+                    relayed[above] = _parents(circuit, state, above, many)
+                    more, links = _relays(pre, relayed[above], form)
+                    populations += more
+                    projections += links
+                wanted = np.searchsorted(relayed[above], wanted)
+                pre = f"relay {pre} {len(form.hops) - 1}"
+            projections.append(_same(f"prime {pool}", pre, pool, wanted, keys, HALF, form.hops[-1]))
+            projections.append(_same(f"drive {pool}", "symbols", pool, symbol[keys], keys, HALF, 0))
         direct = np.flatnonzero(program.direct[p])
-        listed("root", "symbols", pool, direct, np.zeros(len(direct), np.int64), WHOLE, 0)
-    return found
+        if len(direct):
+            only = np.zeros(len(direct), np.int64)
+            projections.append(_same(f"root {pool}", "symbols", pool, direct, only, WHOLE, 0))
+    return populations, projections
+
+
+def _parents(circuit: IntegerCircuit, state: State, above: int, many: int) -> np.ndarray:
+    """Keys of pool `above` that prime a mature key of any pool, in order."""
+    begin = int(circuit.program.first[above])
+    named = np.unique(state.parent[state.parent >= 0]) - begin
+    return named[(named >= 0) & (named < many)]

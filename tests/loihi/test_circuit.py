@@ -72,6 +72,34 @@ def test_the_same_keys_spike_and_latencies_hold_the_potentials(learned):
     assert (found[~told] <= made.top - made.form.span + bound).all()
 
 
+@pytest.mark.parametrize(("period", "longest"), [(60, 5), (60, 29), (13, 0), (64, 62)])
+def test_relays_stand_in_for_long_delays(learned, period, longest):
+    """The same spikes of keys and outputs, whatever the delays of the chip."""
+    circuit, state, symbols, _ = learned
+    form = Form(period=period, longest_delay=longest)
+    assert sum(d + 1 for d in form.hops) == period
+    assert max(form.hops) <= longest
+    x = symbols[LEARNED - WARM :]
+    plain = Form(period=min(period, 63))
+
+    def spikes(form):
+        """Population -> (cycle, phase, id) of spikes before the end of the shorter cycle."""
+        made = loihi_circuit(circuit, state, form)
+        run = run_loihi(made.network, made.stimulus(x), len(x) * form.period)
+        found = {}
+        for name, record in run.spikes.items():
+            if not name.startswith("relay"):
+                cycle, phase = np.divmod(record.steps, form.period)
+                early = phase < plain.reset_phase - 1
+                found[name] = np.stack([cycle[early], phase[early], record.ids[early]])
+        return found
+
+    direct = spikes(plain)
+    for name, relayed in spikes(form).items():
+        np.testing.assert_array_equal(relayed, direct[name])
+        assert relayed.shape[1] > 0
+
+
 def test_every_cycle_starts_from_zero(learned):
     """After the clock's pulse all outputs have spiked, whatever they held."""
     circuit, state, symbols, _ = learned
@@ -94,7 +122,9 @@ def test_what_cannot_be_held_is_refused():
     circuit, state, *_ = _learned(Parameters(order=3, skips=1))
     with pytest.raises(UnsupportedModel, match="branch 'skip1': its delay is"):
         loihi_circuit(circuit, state)
-    with pytest.raises(UsageError, match="period = 64 steps: 8 to 63"):
-        Form(period=64)
+    with pytest.raises(UsageError, match="period = 7 steps: 8 to 1000"):
+        Form(period=7)
+    with pytest.raises(UsageError, match="longest_delay = 63 steps: 0 to 62"):
+        Form(longest_delay=63)
     with pytest.raises(UsageError, match="0 < lsb <= ramp"):
         Form(lsb=0.5, ramp=0.25)
