@@ -1,6 +1,7 @@
 # make        install into .venv, run the main job, say where its report is
 # make test   install, then the default tests      make study   the long ones
 # make bench   speed and memory side by side
+# make verifiers   the chip tools of `bioplastic verify`, in an environment of their own
 # make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +14,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench lint docs clean
+.PHONY: run install test study bench verifiers lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -41,6 +42,15 @@ bench: $(STAMP)
 	$(PIP) install $(PINS) -e ".[compare]"
 	$(BIN)/bioplastic bench all --json docs/figures/bench.json
 
+verifiers: .verifiers/.installed
+
+.verifiers/.installed: bioplastic/export/replay/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x .verifiers/bin/python || $(PYTHON) -m venv .verifiers
+	.verifiers/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	.verifiers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --ignore-requires-python lava-nc==0.10.0
+	@touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +61,4 @@ docs: $(VENV)/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info docs/_build
+	rm -rf $(VENV) .verifiers build dist *.egg-info docs/_build

@@ -1,22 +1,39 @@
-"""`bioplastic export RUN --to TARGET`: hand the spikes of a run to another program."""
+"""`bioplastic export RUN --to TARGET`: hand the spikes of a run, or its network, to others."""
 
 from __future__ import annotations
 
 import argparse
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bioplastic.errors import UsageError, nearest
+from bioplastic.errors import CorruptFile, UsageError, nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bioplastic.runs import RunFolder
+
+CHIPS = ("loihi", "brian2-loihi", "sanafe")
+AHEAD = 2000
+"""Symbols after those that were learned, on which chip and circuit are compared."""
 
 
 def add_parser(verbs: Any) -> None:
     """Declare the verb and its options."""
-    parser = verbs.add_parser("export", help="write a run's spikes as an event file")
+    parser = verbs.add_parser("export", help="write a run's spikes or its network for others")
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
-        "--to", required=True, metavar="TARGET", help="format, e.g. aedat2 or sonata"
+        "--to",
+        required=True,
+        metavar="TARGET",
+        help="aedat2, sonata, loihi, brian2-loihi or sanafe",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default RUN-TARGET beside the run")
+    parser.add_argument(
+        "--check", action="store_true",
+        help="only say what a chip would hold and lose; write nothing",
+    )  # fmt: skip
     parser.set_defaults(verb=main)
 
 
@@ -25,8 +42,63 @@ def main(arguments: argparse.Namespace) -> int:
     from bioplastic import export
     from bioplastic.runs import RunFolder
 
-    if arguments.to not in export.TARGETS:
-        raise UsageError(f"no target {arguments.to!r}{nearest(arguments.to, export.TARGETS)}")
+    targets = (*export.TARGETS, *CHIPS)
+    if arguments.to not in targets:
+        raise UsageError(f"no target {arguments.to!r}{nearest(arguments.to, targets)}")
     run = RunFolder.open(arguments.run)
+    if arguments.to in CHIPS:
+        return _chip(run, arguments)
+    if arguments.check:
+        raise UsageError(f"--check: {arguments.to} is a file format; it has no limits to check")
     print(export.export(run.path, arguments.to, arguments.out))
     return 0
+
+
+def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
+    """Prepare the network of a run for a chip; print the check; write the bundle unless asked."""
+    from bioplastic.export import loihi
+    from bioplastic.learned import Learned
+
+    name = f"{run.path.resolve().name}-{arguments.to}"
+    folder = arguments.out or run.path.resolve().with_name(name)
+    if not arguments.check and (folder.exists() or folder.is_symlink()):
+        raise UsageError(f"--out {folder}: exists already; nothing is overwritten")
+    if not (run.path / "learned.h5").is_file():
+        raise UsageError(f"{run.path}: this run learned no network that could be exported")
+    learned = Learned.load(run.path / "learned.h5")
+    ready = loihi.prepare(learned, _symbols(run), arguments.to)
+    print("\n".join(ready.lines()), flush=True)
+    if arguments.check:
+        return 0 if ready.placement.fits else 1
+    written = loihi.write(ready, folder)
+    print(f"{written}: a bundle; check it with: bioplastic verify {written}")
+    return 0
+
+
+def _symbols(run: RunFolder) -> np.ndarray:
+    """The last symbols of a run's stream and, where its corpus goes on, those that follow."""
+    import numpy as np
+
+    from bioplastic.export.loihi import WARM
+    from bioplastic.learning import corpus
+    from bioplastic.result_file import read_spikes
+
+    settings = tomllib.loads(run.config_text).get("config", {})
+    spikes = read_spikes(run.path / "result.h5")
+    if "symbols" not in spikes:
+        raise UsageError(f"{run.path}: this run has no source 'symbols' to take a stimulus from")
+    learned = spikes["symbols"].ids
+    last = learned[-(WARM + 1) :]
+    try:
+        stream = corpus.load(
+            settings["corpus"], symbols=len(learned) + AHEAD, alphabet=settings["alphabet"],
+            limit=settings["limit"],
+        )  # fmt: skip
+    except (KeyError, TypeError):
+        raise CorruptFile(
+            f"{run.path}/config.toml: does not say which corpus was learned"
+        ) from None
+    x = stream.symbols.astype(np.int64)
+    if not np.array_equal(x[: len(learned)], learned):
+        raise UsageError(f"{run.path}: {stream.source} is no longer the text that was learned")
+    return np.concatenate([last, x[len(learned) :]])

@@ -128,4 +128,4 @@ def learned(found: SequenceRun, manifest: dict[str, Any]) -> Learned:
         arrays[f"{name}/lsb"] = np.array(2.0**-WEIGHT_FRACTION)
         arrays[f"{name}/efficacy"] = state.fast[b] * SCALE
         arrays[f"{name}/gain"] = state.gain[b] / 2.0**GAIN_FRACTION
-    return Learned(network, arrays, manifest)
+    return Learned(network, arrays, {**manifest, "dt_seconds": float(circuit.dt)})

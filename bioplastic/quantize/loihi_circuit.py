@@ -55,12 +55,16 @@ class Form:
     lsb            nats of a weight of 2, > 0: contributions are rounded to it
     ramp           nats that all outputs gain in a step: the resolution of a latency
     longest_delay  steps, 0 to 62: a prime that waits longer goes through relays
+    pacemaker      the ramp comes from a source that spikes in every step, for tools whose neurons
+                   have no bias; its first spike arrives in step 1, so that in the first cycle of a
+                   run all latencies are one step later
     """
 
     period: int = 60
     lsb: float = 1 / 16
     ramp: float = 1 / 4
     longest_delay: int = LONGEST_DELAY
+    pacemaker: bool = False
 
     def __post_init__(self) -> None:
         """Check the layout."""
@@ -115,7 +119,11 @@ class LoihiCircuit:
             raise UsageError(f"symbols: must lie in 0..{self.symbols - 1}")
         begin = np.arange(len(x)) * self.form.period
         pulse = begin + self.form.reset_phase - 1
-        return {"symbols": (begin, x), "clock": (pulse, np.zeros_like(pulse))}
+        found = {"symbols": (begin, x), "clock": (pulse, np.zeros_like(pulse))}
+        if self.form.pacemaker:
+            every = np.arange(len(x) * self.form.period)
+            found["pacemaker"] = every, np.zeros_like(every)
+        return found
 
     def latencies(self, spikes: SpikeRecord, cycles: int) -> np.ndarray:
         """Phase of the first spike of each output by cycle, (L, V); NEVER where the clock's."""
@@ -176,25 +184,33 @@ def loihi_circuit(
     ]
     unit = 2 << SHIFT  # charge of one lsb
     ramp = round(form.ramp / form.lsb) * unit
+    sources = [
+        LoihiSource(name="symbols", size=program.symbols),
+        LoihiSource(name="clock", size=1),
+    ]
+    lifts = [_pulse(program.symbols)]
+    bias, exponent = np.zeros(0, np.int64), 0
+    if form.pacemaker:
+        sources.append(LoihiSource(name="pacemaker", size=1))
+        lifts.append(_lift(program.symbols, ramp))
+    else:
+        exponent = _bias_exponent(ramp)
+        bias = np.full(program.symbols, ramp >> exponent)
     populations.append(
         LoihiPopulation(
             name="outputs", size=program.symbols, du=4095, dv=0,
             vth=(round(top / form.lsb) * unit + ramp * (FIRST_PHASE + 1) >> SHIFT) - 1,
-            bias_mantissa=np.full(program.symbols, ramp >> _bias_exponent(ramp)),
-            bias_exponent=_bias_exponent(ramp),
+            bias_mantissa=bias, bias_exponent=exponent,
         )
     )  # fmt: skip
     relays, projections = _chains(circuit, state, form)
     populations += relays
     projections += [q for q, _ in weights.values()]
-    projections.append(_pulse(program.symbols))
+    projections += lifts
     network = LoihiNetwork(
         name=name,
         dt=float(circuit.dt) * program.period / form.period,
-        sources=(
-            LoihiSource(name="symbols", size=program.symbols),
-            LoihiSource(name="clock", size=1),
-        ),
+        sources=tuple(sources),
         populations=tuple(populations),
         projections=tuple(projections),
     )
@@ -255,6 +271,15 @@ def _pulse(symbols: int) -> LoihiProjection:
         name="pulse", pre="clock", post="outputs", i=np.zeros(symbols, np.int64), j=every,
         weight=np.full(symbols, WEIGHT_HIGH), delay=np.zeros(symbols, np.int64), exponent=7,
     )  # fmt: skip
+
+
+def _lift(symbols: int, ramp: int) -> LoihiProjection:
+    """The pacemaker's synapses: one step of the ramp a spike."""
+    weight = ramp >> SHIFT
+    if weight > WEIGHT_HIGH or weight << SHIFT != ramp:
+        raise UsageError(f"Form: a ramp of {ramp} LSB of v does not fit one weight")
+    every = np.arange(symbols)
+    return _same("lift", "pacemaker", "outputs", np.zeros_like(every), every, weight, 0)
 
 
 def _same(

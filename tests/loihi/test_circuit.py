@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brian2 import ms
+from brian2 import ms, second
 
 from bioplastic.description import SymbolSchedule, ThetaSTDP
 from bioplastic.errors import UnsupportedModel, UsageError
 from bioplastic.kernels.circuit.run import by_cycle, run_circuit
 from bioplastic.kernels.loihi.run import run_loihi
-from bioplastic.learning import corpus
+from bioplastic.learned import Learned
+from bioplastic.learning import corpus, sequence
+from bioplastic.learning.sequence import run_sequence
 from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
 from bioplastic.quantize.circuit import lower_circuit
 from bioplastic.quantize.circuit_frozen import frozen
-from bioplastic.quantize.loihi_circuit import Form, contributions, loihi_circuit
+from bioplastic.quantize.circuit_learned import restored
+from bioplastic.quantize.loihi_circuit import NEVER, Form, contributions, loihi_circuit
 
 LEARNED, MORE, WARM = 500, 100, 20
 
@@ -72,6 +75,22 @@ def test_the_same_keys_spike_and_latencies_hold_the_potentials(learned):
     assert (found[~told] <= made.top - made.form.span + bound).all()
 
 
+def test_a_learned_file_gives_the_circuit_back(tmp_path):
+    """Through a file, and frozen: the same potentials on the symbols that follow."""
+    stream = corpus.load("kjv", symbols=LEARNED)
+    schedule = SymbolSchedule(symbols=stream.symbols, size=stream.alphabet_size)
+    network = dendritic_attention(schedule, Parameters(order=3, pool=LEARNED), labels=stream.glyphs)
+    found = run_sequence(network, dt=0.5 * ms, seed=1, progress=False)
+    file = sequence.learned(found, {}).save(tmp_path / "learned.h5")
+    kept = Learned.load(file)
+    back, state = restored(kept, dt=kept.manifest["dt_seconds"] * second)
+    for name in ("mature", "parent", "symbol", "w", "f", "arrivals", "gain", "fast"):
+        np.testing.assert_array_equal(getattr(state, name), getattr(found.run.state, name))
+    assert back.pools == found.circuit.pools
+    assert (state.parent >= 0).any()
+    assert (state.w != 0).any()
+
+
 @pytest.mark.parametrize(("period", "longest"), [(60, 5), (60, 29), (13, 0), (64, 62)])
 def test_relays_stand_in_for_long_delays(learned, period, longest):
     """The same spikes of keys and outputs, whatever the delays of the chip."""
@@ -98,6 +117,19 @@ def test_relays_stand_in_for_long_delays(learned, period, longest):
     for name, relayed in spikes(form).items():
         np.testing.assert_array_equal(relayed, direct[name])
         assert relayed.shape[1] > 0
+
+
+def test_a_pacemaker_stands_in_for_a_bias(learned):
+    """The same latencies; in the first cycle of the run they are one step later."""
+    circuit, state, symbols, _ = learned
+    x, found = symbols[:30], []
+    for form in (Form(), Form(pacemaker=True)):
+        made = loihi_circuit(circuit, state, form)
+        run = run_loihi(made.network, made.stimulus(x), len(x) * form.period)
+        found.append(made.latencies(run.spikes["outputs"], len(x)))
+    np.testing.assert_array_equal(found[0][1:], found[1][1:])
+    spoke = (found[0][0] != NEVER) & (found[1][0] != NEVER)
+    np.testing.assert_array_equal(found[0][0][spoke] + 1, found[1][0][spoke])
 
 
 def test_every_cycle_starts_from_zero(learned):

@@ -1,0 +1,93 @@
+"""From the folder of a run to a bundle for a chip, and what is refused before it is written."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from bioplastic import cli
+from bioplastic.export import bundle as bundles
+from bioplastic.export import loihi, placement
+from bioplastic.export.sealed import read_json
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of 400 symbols with contexts of up to 3."""
+    folder = tmp_path_factory.mktemp("chip") / "run"
+    words = ["symbols=400", "order=3", "baselines=none", "shuffle=false"]
+    settings = [part for word in words for part in ("--set", word)]
+    assert cli.main(["run", "sequence-prediction", *settings, "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(("target", "files"), [
+    ("loihi", {"replay_lava.py", "replay_common.py"}),
+    ("brian2-loihi", set()),
+    ("sanafe", {"architecture.yaml", "network.yaml"}),
+])  # fmt: skip
+def test_a_run_becomes_a_bundle(run, tmp_path, capsys, monkeypatch, target, files):
+    monkeypatch.setattr("bioplastic.commands.export.AHEAD", 120)
+    out = tmp_path / "bundle"
+    assert cli.main(["export", str(run), "--to", target, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert f"bioplastic verify {out}" in printed
+    made = bundles.read(out)
+    held = {p.name for p in out.iterdir()}
+    assert held == {"network.json", "arrays.h5", "index.json", "placement.json"} | files
+    assert made.facts["scored_symbols"] == 120
+    before, after = made.facts["bits_per_symbol_before"], made.facts["bits_per_symbol_exported"]
+    form = loihi.FORMS[target]
+    moved = form.ramp / 2 + 5 * form.lsb / 2  # nats, of one potential: latency, and five branches
+    assert 0 < abs(after - before) <= 2 * moved / np.log(2)  # surprise moves by twice that at most
+    assert after < np.log2(27)
+    assert f"{after:.4f} bits/symbol on the chip, {before:.4f} before" in printed
+    placed = read_json(out / "placement.json")
+    for p in made.network.populations:
+        spans = placed["populations"][p.name]
+        assert [n for _, a, b in spans for n in range(a, b + 1)] == list(range(p.size))
+    assert cli.main(["verify", str(out), "--with", "reference,cpu"]) == 0
+
+
+def test_check_writes_nothing(run, capsys):
+    before = sorted(run.parent.iterdir())
+    assert cli.main(["export", str(run), "--to", "loihi", "--check"]) == 0
+    out = capsys.readouterr().out
+    assert "compartments" in out
+    assert "of      1,024" in out
+    assert sorted(run.parent.iterdir()) == before
+
+
+def test_a_chip_that_is_too_small(run, tmp_path, capsys, monkeypatch):
+    tiny = placement.Chip(name="tiny", cores=1, compartments=64, in_axons=4096, out_axons=4096,
+                          synapse_bits=1 << 20, source="a test")  # fmt: skip
+    monkeypatch.setattr(loihi, "place", lambda network: placement.place(network, tiny))
+    out = tmp_path / "bundle"
+    assert cli.main(["export", str(run), "--to", "loihi", "--check"]) == 1
+    assert "PASSED" in capsys.readouterr().out
+    assert cli.main(["export", str(run), "--to", "loihi", "--out", str(out)]) == 2
+    assert "does not fit tiny: cores" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_what_is_asked_wrongly(run, tmp_path, capsys):
+    for words, message in (
+        (["--to", "lohi"], "no target 'lohi'; did you mean 'loihi'"),
+        (["--to", "sonata", "--check"], "--check: sonata is a file format"),
+        (["--to", "loihi", "--out", str(run)], "exists already; nothing is overwritten"),
+    ):
+        assert cli.main(["export", str(run), *words]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_run_that_learned_nothing(run, tmp_path, capsys):
+    folder = tmp_path / "wta"
+    assert cli.main(["run", "stdp-window", "--quick", "--out", str(folder)]) == 0
+    capsys.readouterr()
+    has_learned = (folder / "learned.h5").is_file()
+    assert cli.main(["export", str(folder), "--to", "loihi"]) == 2
+    message = capsys.readouterr().err
+    assert ("no network that could be exported" in message) or has_learned
+    shutil.rmtree(folder)

@@ -1,0 +1,82 @@
+"""Placement on cores: counted by brute force, and refused with what would fit."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from bioplastic.errors import UnsupportedModel
+from bioplastic.export.placement import LOIHI, axon_bits, place, refuse_unless_it_fits
+from tests.loihi.drawn import networks
+from tests.loihi.test_loihi import one
+
+SMALL = replace(LOIHI, name="small", cores=4, compartments=3, in_axons=8, out_axons=9,
+                synapse_bits=600)  # fmt: skip
+
+
+def brute(net, core):
+    """Resources by counting synapse by synapse."""
+    begin: dict = {}
+    at = 0
+    for s in net.sources:
+        begin[s.name] = None
+    for p in net.populations:
+        begin[p.name], at = at, at + p.size
+    inside: dict = {}
+    outside = set()
+    for q in net.projections:
+        for i, j in zip(q.i.tolist(), q.j.tolist(), strict=True):
+            target = int(core[begin[q.post] + j])
+            key = (target, q.pre, i)
+            inside[key] = inside.get(key, 0) + 1
+            if begin[q.pre] is not None:
+                outside.add((int(core[begin[q.pre] + i]), begin[q.pre] + i, target))
+    cores = int(core.max()) + 1
+    bits = [0] * cores
+    for (target, *_), n in inside.items():
+        while n > 0:
+            bits[target] += -(-(min(n, 64) * 24 + 10) // 64) * 64
+            n -= 64
+    return {
+        "cores": cores,
+        "compartments": max(np.bincount(core)),
+        "in-axons": max([sum(k[0] == c for k in inside) for c in range(cores)], default=0),
+        "out-axons": max([sum(k[0] == c for k in outside) for c in range(cores)], default=0),
+        "synapse bits": max(bits),
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(networks())
+def test_resources_are_those_counted_one_by_one(drawn):
+    net, _, _ = drawn
+    for chip in (LOIHI, SMALL):
+        found = place(net, chip)
+        assert {r.name: r.used for r in found.resources} == brute(net, found.core)
+        assert (np.diff(found.core) >= 0).all()
+        assert (np.diff(found.core) <= 1).all()
+        fits = {r.name: r.fits for r in found.resources}
+        assert fits["compartments"]
+        if not fits["in-axons"] or not fits["synapse bits"]:  # only a neuron alone may pass these
+            worst = next(r for r in found.resources if not r.fits and r.where != "chip")
+            if worst.name != "out-axons":
+                assert (found.core == int(worst.where.split()[1])).sum() == 1
+
+
+def test_bits_of_an_axon():
+    """64 synapses of 24 bits and a head of 10 are 1546 bits: 25 units of 64."""
+    assert axon_bits(np.array([0, 1, 2, 3, 64, 65, 128])).tolist() == [
+        0, 64, 64, 128, 1600, 1664, 3200,
+    ]  # fmt: skip
+
+
+def test_what_does_not_fit_is_refused_with_what_would():
+    net = one()
+    wide = replace(net, populations=(replace(net.populations[0], size=20),))
+    placed = place(wide, SMALL)
+    assert not placed.fits
+    with pytest.raises(UnsupportedModel, match=r"20 neurons does not fit small: cores 7 of 4") as e:
+        refuse_unless_it_fits(wide, placed)
+    assert "About 11 neurons would" in str(e.value)
+    refuse_unless_it_fits(net, place(net, SMALL))
