@@ -59,13 +59,13 @@ class Parameters:
 
     order       longest context (symbols); orders 0..order have a pool and a branch each
     skips       branches that see the order-3 key of 1, 2, … cycles ago
-    delimiter   symbol that ends a word, or None: no word context
+    delimiter   symbol that ends a word, or several; None: no word context
     pool        largest number of keys in a pool
     """
 
     order: int = 7
     skips: int = 0
-    delimiter: int | None = 0
+    delimiter: int | tuple[int, ...] | None = 0
     pool: int = 100_000
     rhythm: Rhythm = field(default_factory=Rhythm)
     race: EscapeRace = field(default_factory=EscapeRace)
@@ -151,13 +151,14 @@ def _direct(p: Parameters, name: str, post: str, symbols: list[int]) -> Projecti
 
 
 def _word(p: Parameters, source: Source) -> tuple[Population, list[Projection]]:
-    """A chain of keys that restarts at the delimiter: the word so far."""
+    """A chain of keys that restarts at a delimiter: the word so far."""
     pool = _pool(p, "word", p.pool, direct=True)
-    letters = tuple(s for s in range(source.size) if s != p.delimiter)
+    ends = p.delimiter if isinstance(p.delimiter, tuple) else (int(p.delimiter or 0),)
+    letters = tuple(s for s in range(source.size) if s not in ends)
     return pool, [
         _grown(p, "prime word", pool, pool, "prime"),
         _grown(p, "drive word", source, pool, "drive", only=letters),
-        _direct(p, "root word", "word", [int(p.delimiter or 0)]),
+        _direct(p, "root word", "word", list(ends)),
     ]
 
 

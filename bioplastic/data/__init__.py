@@ -1,1 +1,1 @@
-"""The two bundled public-domain texts; LICENCES.md beside this file says where they come from."""
+"""Two public-domain texts and a genome; LICENCES.md beside this file says where they come from."""

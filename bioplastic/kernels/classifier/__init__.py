@@ -1,0 +1,1 @@
+"""One winner-take-all population under a dense plastic projection, in one fused loop."""
