@@ -76,38 +76,30 @@ class OnlineGRU:
             torch.set_num_threads(threads)
 
     def _pass(self, stream: SymbolStream) -> np.ndarray:
-        """Go through the stream once: predict a stretch, then learn it."""
+        """Go through the stream once with the network of `learners.recurrent`."""
         import torch
+
+        from bioplastic.learning.learners.online import OnlineStudent
+        from bioplastic.learning.learners.recurrent import GRU, Recurrent
+        from bioplastic.learning.space import Symbols
 
         size = stream.alphabet_size
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            recurrent = torch.nn.GRU(size, self.hidden)
-            output = torch.nn.Linear(self.hidden, size)
-        parameters = [*recurrent.parameters(), *output.parameters()]
-        optimiser = torch.optim.Adam(parameters, lr=self.learning_rate)
-        x = torch.from_numpy(stream.symbols.astype(np.int64))
-        inputs = torch.zeros(self.truncation, 1, size)
-        state = torch.zeros(1, 1, self.hidden)
-        surprise = np.empty(len(x))
+            network = Recurrent(torch.nn.GRU, size, self.hidden, size)
+        learner = GRU(
+            hidden=self.hidden,
+            learning_rate=self.learning_rate,
+            decay=self.decay,
+            clip=self.clip,
+            truncation=self.truncation,
+        )
+        student = OnlineStudent(learner, Symbols(size=size), network)
+        x = stream.symbols.astype(np.int64)
+        early = -(-_ESTIMATE_AFTER // self.truncation) * self.truncation
         started = time.perf_counter()
-        told = False
-        for start in range(0, len(x), self.truncation):
-            wanted = x[start : start + self.truncation]
-            past = x[max(start - 1, 0) : start + len(wanted) - 1]
-            inputs.zero_()
-            rows = torch.arange(len(wanted) - len(past), len(wanted))
-            inputs[rows, 0, past] = 1.0
-            hidden, state = recurrent(inputs[: len(wanted)], state.detach())
-            nats = torch.nn.functional.cross_entropy(output(hidden[:, 0]), wanted, reduction="none")
-            surprise[start : start + len(wanted)] = nats.detach().double().numpy() / np.log(2.0)
-            optimiser.zero_grad()
-            nats.mean().backward()
-            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
-            optimiser.param_groups[0]["lr"] = self.learning_rate / (1 + start / self.decay) ** 0.5
-            optimiser.step()
-            if self.progress is not None and not told and start >= _ESTIMATE_AFTER:
-                told = True
-                seconds = (time.perf_counter() - started) * len(x) / start
-                self.progress(f"{self.name}: about {seconds:.0f} s for {len(x)} symbols")
-        return surprise
+        surprise = student.run(x[:early])
+        if self.progress is not None and len(x) > early:
+            seconds = (time.perf_counter() - started) * len(x) / early
+            self.progress(f"{self.name}: about {seconds:.0f} s for {len(x)} symbols")
+        return np.concatenate((surprise, student.run(x[early:])))

@@ -32,6 +32,17 @@ class Symbols:
         if self.labels and len(self.labels) != self.size:
             raise UsageError(f"Symbols: {len(self.labels)} labels for {self.size} symbols")
 
+    @property
+    def word_ends(self) -> tuple[int, ...]:
+        """Symbols at which a word begins anew: the delimiter, and what is no letter or digit.
+
+        () without a delimiter. In a–z and space this is the delimiter alone.
+        """
+        if self.delimiter is None:
+            return ()
+        marks = {k for k, label in enumerate(self.labels) if not label.isalnum()}
+        return tuple(sorted(marks | {self.delimiter}))
+
     def check(self, stream: np.ndarray) -> np.ndarray:
         """Return the stream as (L,) int64; UsageError for another shape or symbols outside."""
         x = np.asarray(stream)

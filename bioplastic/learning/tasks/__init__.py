@@ -17,6 +17,8 @@ TASKS: dict[str, str] = {
     "continual": "continual:Continual",
     "lesion": "lesion:Lesion",
     "jsb": "jsb:JSB",
+    "jsb-joint": "jsb:JSBJoint",
+    "jsb-epochs": "jsb:JSBEpochs",
     "high-order": "high_order:HighOrder",
     "taxi": "taxi:Taxi",
     "recall": "recall:Recall",

@@ -1,0 +1,165 @@
+"""The verdict in words, computed from the records: who wins, by how much, and what would change it.
+
+No sentence here knows a name or a figure; each is made from the standing of a task, and says
+"loses" as readily as "wins".
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bioplastic.learning.compare.paired import FEWEST, LEVEL
+from bioplastic.learning.compare.table import Entry, Standing
+
+NAMES = {
+    "local": "local rule",
+    "three-factor": "three-factor rule",
+    "backprop": "backprop",
+    "floor": "floor",
+}
+
+
+def figure(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}" if math.isfinite(value) else "no figure"
+
+
+def apart(standing: Standing, a: float, b: float) -> str:
+    """How far a is from b, in per cent of b where both are positive, and in the unit."""
+    unit = standing.metric.unit
+    amount = f"{figure(abs(a - b))} {unit}".strip()
+    return f"{abs(a - b) / b:.1%} ({amount})" if a > 0 and b > 0 else amount
+
+
+def headline(standing: Standing) -> str:
+    """One sentence: the winner of the task, and how certain that is."""
+    best = standing.best
+    if best is None:
+        return f"{standing.name}: nobody has a figure."
+    kind = NAMES.get(best.group, best.group)
+    found = f"{best.learner} ({kind}) is best with {figure(best.score)} {standing.metric.unit}"
+    if len(standing.pairs) == 0:
+        return f"{standing.name}: {found.strip()}; there is nobody to compare it with."
+    if standing.certain:
+        return f"{standing.name}: {found.strip()}, better than all {len(standing.pairs)} others."
+    doubt = _names(standing.doubtful)
+    return f"{standing.name}: {found.strip()}, but not certain against {doubt}."
+
+
+def sentences(standing: Standing) -> list[str]:
+    """The verdict of one task: winner, local rule against each other group, target, who is missing.
+
+    A win or a loss is called so only if the paired interval says so; else it is "not told apart".
+    """
+    found = [headline(standing)]
+    ours = standing.first("local")
+    if ours is None:
+        found.append("No local rule has a figure here.")
+    else:
+        rivals = [standing.first(group) for group in ("three-factor", "backprop", "floor")]
+        duels = [_duel(standing, ours, rival) for rival in rivals if rival is not None]
+        if duels:
+            found.append(f"{ours.learner} {'; '.join(duels)}.")
+    if standing.target is not None:
+        found.append(target(standing))
+    found += missing(standing)
+    return found
+
+
+def _duel(standing: Standing, ours: Entry, rival: Entry) -> str:
+    """What the best local learner does against the best of another group."""
+    amount = apart(standing, ours.score, rival.score)
+    who = f"{rival.learner} (best {NAMES[rival.group]}, {figure(rival.score)})"
+    if ours.score == rival.score:
+        return f"ties with {who}"
+    ahead = standing.better(ours.score, rival.score)
+    if standing.apart(ours, rival):
+        return f"{'beats' if ahead else 'loses to'} {who} by {amount}"
+    return f"is {amount} {'ahead of' if ahead else 'behind'} {who}, not told apart"
+
+
+def target(standing: Standing) -> str:
+    """Whether the figure that was promised is reached, and by how much."""
+    wanted = standing.target
+    if wanted is None:
+        return "No figure was promised."
+    found = next((e for e in standing.entries if e.learner == wanted.learner), None)
+    said = f"Target for {wanted.learner}: {figure(wanted.score)} ({wanted.why})."
+    if found is None or found.interval is None:
+        return f"{said} Not measured{': ' + found.note if found and found.note else ''}."
+    if found.score == wanted.score:
+        return f"{said} Reached exactly."
+    reached = standing.better(found.score, wanted.score)
+    amount = apart(standing, found.score, wanted.score)
+    return f"{said} {'Reached' if reached else 'Missed'}: {figure(found.score)}, by {amount}."
+
+
+def missing(standing: Standing) -> list[str]:
+    """Who has no figure, and why; nobody is dropped in silence."""
+    reasons: dict[str, list[str]] = {}
+    for e in standing.entries:
+        if e.interval is None:
+            reasons.setdefault(e.note or "the score is not a number", []).append(e.learner)
+    return [f"No figure for {_names(names)}: {note}." for note, names in reasons.items()]
+
+
+def changes(standing: Standing) -> list[str]:
+    """What would change the verdict, as far as the records can tell; one sentence each."""
+    best = standing.best
+    if best is None:
+        return ["Any finite figure."]
+    found = [_more(standing, best, name) for name in standing.doubtful]
+    rivals = [e for e in standing.entries if e.learner in standing.pairs]
+    if rivals and standing.certain:
+        near = min(rivals, key=lambda e: abs(e.score - best.score))
+        found.append(
+            f"{near.learner} better by {apart(standing, best.score, near.score)}, with the same"
+            " information and budget."
+        )
+        if near.interval is not None and near.interval.deterministic:
+            found.append(
+                f"Other data of the same kind: {near.learner} has one value for all seeds."
+            )
+    found += _ends(standing, best, rivals)
+    if best.interval is not None and best.interval.n < FEWEST:
+        found.append(f"{FEWEST} seeds or more: below, nothing is certain.")
+    return found
+
+
+def _more(standing: Standing, best: Entry, name: str) -> str:
+    """How many seeds would tell two entries apart, if mean and spread stayed as they are."""
+    rival = next(e for e in standing.entries if e.learner == name)
+    shared = sorted(set(best.scores) & set(rival.scores))
+    d = np.array([best.scores[s] - rival.scores[s] for s in shared])
+    if len(d) < 2 or d.mean() == 0 or d.std(ddof=1) == 0:
+        return f"More seeds, or other data: {best.learner} and {name} are not told apart."
+    need = math.ceil((2.8 * d.std(ddof=1) / d.mean()) ** 2)  # 80 % power at 5 %, two-sided
+    least = math.ceil(math.log2(2 * max(len(standing.pairs), 1) / (1 - LEVEL)))
+    return (
+        f"About {max(need, least, FEWEST)} seeds, which would tell {best.learner} and {name} apart"
+        " if mean and spread stayed."
+    )
+
+
+def _ends(standing: Standing, best: Entry, rivals: list[Entry]) -> list[str]:
+    """Who is ahead where the curves end, when it is not the winner: a longer stream would tell."""
+    if len(best.y) == 0:
+        return []
+    same = [e for e in rivals if len(e.y) and e.x[-1] == best.x[-1]]
+    return [
+        f"A longer stream: in the last tenth {e.learner} is at {figure(_end(e))}, {best.learner} at"
+        f" {figure(_end(best))}."
+        for e in same
+        if standing.better(_end(e), _end(best))
+    ]
+
+
+def _end(e: Entry) -> float:
+    """Mean over the last tenth of the windows of a learning curve."""
+    return float(e.y[-max(1, len(e.y) // 10) :].mean())
+
+
+def _names(names: list[str]) -> str:
+    return ", ".join(names[:-1]) + " and " * (len(names) > 1) + names[-1] if names else "nobody"
