@@ -14,10 +14,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bioplastic
-from bioplastic.commands import bench, doctor, export, list, run
+from bioplastic.commands import bench, compare, doctor, export, list, run, verify
 from bioplastic.errors import BioplasticError, UsageError, nearest
 
-VERBS = {"run": run, "list": list, "export": export, "bench": bench, "doctor": doctor}
+VERBS = {
+    "run": run,
+    "compare": compare,
+    "list": list,
+    "export": export,
+    "verify": verify,
+    "bench": bench,
+    "doctor": doctor,
+}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ Experiments return a `Result` and write nothing; `bioplastic.runs` writes the ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,7 +61,12 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table of the report; cells are str, int or float; `best` marks the row that wins."""
+    """One table of the report; cells are str, int or float.
+
+    best    the row that wins, marked as a whole
+    bold    single cells that win, (row, column)
+    tight   small and narrow, for a table of many columns
+    """
 
     key: str
     title: str
@@ -69,6 +74,8 @@ class Table:
     columns: tuple[str, ...]
     rows: Sequence[Sequence[Any]]
     best: int | None = None
+    bold: Collection[tuple[int, int]] = ()
+    tight: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

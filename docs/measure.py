@@ -236,6 +236,14 @@ MEASUREMENTS |= {
             "CV (kernel)": metric("cv_kernel"),
         },
     ),
+    "compare": Script(
+        takes="hours; cells that are finished in runs/compare are taken as they are",
+        commands=("python docs/measure_compare.py",),
+    ),
+    "chips": Script(
+        takes="an hour or less, most of it in lava-nc; needs make verifiers",
+        commands=("python docs/measure_chips.py",),
+    ),
     "bench": Script(takes="about 5 minutes", commands=("python docs/measure_bench.py",)),
     "kernels": Script(takes="about 2 minutes", commands=("python docs/measure_kernels.py",)),
     "roofline": Script(

@@ -19,6 +19,7 @@ from bioplastic.config import setting
 from bioplastic.description import Network, Rhythm, SymbolSchedule
 from bioplastic.learning import baselines, corpus
 from bioplastic.learning.sequence import SequenceRun, learned, run_sequence
+from bioplastic.learning.space import Symbols
 from bioplastic.networks.dendritic_attention import Parameters, dendritic_attention
 from bioplastic.report.sequence import sections
 from bioplastic.result import Quantity, Result
@@ -54,11 +55,12 @@ def _stream(config: Config) -> corpus.SymbolStream:
 def _network(config: Config, stream: corpus.SymbolStream, schedule: SymbolSchedule) -> Network:
     base = Parameters()
     space = stream.glyphs.index(" ") if " " in stream.glyphs else None
+    symbols = Symbols(size=stream.alphabet_size, delimiter=space, labels=stream.glyphs)
     parameters = replace(
         base,
         order=config.order,
         skips=config.skips,
-        delimiter=space if config.word else None,
+        delimiter=(symbols.word_ends or None) if config.word else None,
         pool=len(stream),
         rhythm=Rhythm(gamma=config.winners),
         stdp=replace(base.stdp, winners=config.winners),

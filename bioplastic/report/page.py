@@ -135,7 +135,7 @@ def _table(table: Table) -> dict[str, Any]:
     texts = list(zip(*(t for t, _ in columns), strict=True))
     return {
         "title": table.title, "caption": table.caption, "columns": list(table.columns),
-        "rows": texts, "right": right, "best": table.best,
+        "rows": texts, "right": right, "best": table.best, "bold": table.bold, "tight": table.tight,
     }  # fmt: skip
 
 

@@ -151,16 +151,16 @@ def lags_of(found: SequenceRun, branch: int, t: int) -> list[int]:
     if name.startswith("skip"):
         shift = int(name[4:])
         return list(range(1 + shift, 4 + shift))
-    delimiter = _delimiter(found)
+    ends = _word_ends(found)
     word = 0
-    while word <= t and found.run.symbols[t - word] != delimiter:
+    while word <= t and int(found.run.symbols[t - word]) not in ends:
         word += 1
     return list(range(1, min(word + 1, t + 1) + 1))
 
 
-def _delimiter(found: SequenceRun) -> int:
+def _word_ends(found: SequenceRun) -> set[int]:
     root = found.network.projection("root word").connectivity
-    return int(root.explicit().i[0] if isinstance(root, AllToAll) else root.i[0])
+    return {int(s) for s in (root.explicit().i if isinstance(root, AllToAll) else root.i)}
 
 
 def attended(found: SequenceRun, glyphs: Sequence[str]) -> Panel:

@@ -77,7 +77,7 @@ def test_wheel_holds_the_package_and_its_data(wheel):
     info = wheel.name.rsplit("-py3", 1)[0] + ".dist-info"
     assert {name.split("/")[0] for name in names} == {"bioplastic", info}
     sources = [ROOT / "bioplastic", ROOT / "networks", ROOT / "experiments"]
-    kept = (".py", ".typed", ".xz", ".txt", ".html", ".css", ".js", ".toml", ".json")
+    kept = (".py", ".typed", ".xz", ".gz", ".txt", ".html", ".css", ".js", ".toml", ".json")
     for top in sources:
         for path in top.rglob("*"):
             if (path.is_file() and path.suffix in kept) or path.name == "py.typed":

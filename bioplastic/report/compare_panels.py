@@ -1,0 +1,109 @@
+"""Figures of the comparison: one axes for each task; forgetting; lesions and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bioplastic.learning.compare.table import Entry, Standing
+from bioplastic.plot import compare as figures
+from bioplastic.result import Panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def has(s: Standing, series: str) -> bool:
+    """Whether any record of a task has that further curve."""
+    return any(series in r.series for e in s.entries for r in e.records)
+
+
+def mean_series(e: Entry, name: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """A further curve of a learner, mean over the seeds that have it on equal places, or None."""
+    found = [r.series[name] for r in e.records if name in r.series]
+    if not found:
+        return None
+    x = found[0][0]
+    return x, np.mean([y for places, y in found if np.array_equal(places, x)], axis=0)
+
+
+def forgetting(s: Standing) -> Panel:
+    """Loss on held-out A and B along A, B, A."""
+    shown = [e for e in s.entries if e.group != "ablation"]
+    ends = next((c[0] for e in shown if (c := mean_series(e, "held-out A"))), np.zeros(0))
+    marks = {}
+    if len(ends) == 4:
+        marks = {"B begins": float(ends[1]), "A again": float(ends[2])}
+
+    def draw(figure: Figure) -> None:
+        for ax, of in zip(figure.subplots(1, 2), ("A", "B"), strict=True):
+            figures.lines(
+                shown, lambda e, of=of: mean_series(e, f"held-out {of}"), ax,  # type: ignore[misc]
+                title=f"held-out {of}", xlabel="examples met", ylabel=s.unit, marks=marks,
+            )  # fmt: skip
+
+    return Panel(
+        key=f"forgetting-{s.name}", title=f"Forgetting ({s.name})", draw=draw, size=(9.4, 3.4),
+        caption="Loss on held-out pieces of A and of B, learning off, at the start, after A, after"
+        " B and after A again. What rises after B in the left panel was forgotten.",
+    )  # fmt: skip
+
+
+def lesions(s: Standing) -> Panel:
+    """Loss against the amount of each kind of damage."""
+    names = list(dict.fromkeys(k for e in s.entries for r in e.records for k in r.series))
+    shown = [e for e in s.entries if e.group != "ablation"]
+    absent: dict[str, list[str]] = {}
+    for e in shown:
+        reasons = e.records[0].settings.get("absent")
+        for kind in reasons if isinstance(reasons, Mapping) else ():
+            absent.setdefault(kind, []).append(e.learner)
+    missing = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in absent.items())
+
+    def draw(figure: Figure) -> None:
+        rows = -(-len(names) // 2)
+        cells = np.atleast_1d(figure.subplots(rows, min(2, len(names)))).ravel()
+        for ax, name in zip(cells, names, strict=False):
+            figures.lines(
+                shown, lambda e, name=name: mean_series(e, name), ax,  # type: ignore[misc]
+                title=name, xlabel="ms" if "(ms)" in name else "fraction", ylabel=s.unit,
+            )  # fmt: skip
+        for ax in cells[len(names) :]:
+            ax.set_axis_off()
+
+    return Panel(
+        key=f"lesion-{s.name}", title=f"Lesions and noise ({s.name})", draw=draw,
+        size=(9.4, 3.1 * -(-len(names) // 2)),
+        caption="Loss of trained learners with learning off: equal fractions, equal draws by seed,"
+        " nothing tuned again." + (f" Does not apply ({missing})." if missing else ""),
+    )  # fmt: skip
+
+
+def each_task(
+    key: str,
+    title: str,
+    standings: Sequence[Standing],
+    draw_one: Callable[[Standing, Axes], Axes],
+    caption: str,
+    *,
+    height: Callable[[Standing], float] = lambda _: 2.9,
+) -> Panel:
+    """A panel with one axes for each task, two in a row, each row as high as its higher one."""
+    pairs = [standings[k : k + 2] for k in range(0, len(standings), 2)]
+    heights = [max(height(s) for s in pair) for pair in pairs]
+
+    def draw(figure: Figure) -> None:
+        cells = figure.subplots(
+            len(pairs), min(2, len(standings)), squeeze=False, height_ratios=heights
+        )
+        for k, ax in enumerate(cells.ravel()):
+            if k < len(standings):
+                draw_one(standings[k], ax)
+            else:
+                ax.set_axis_off()
+
+    wide = 9.4 if len(standings) > 1 else 6.4
+    return Panel(key=key, title=title, caption=caption, draw=draw, size=(wide, sum(heights) or 1.0))
