@@ -40,9 +40,10 @@ class Logistic(Learner):
         g ← g + e²,  w ← w − learning_rate · e / √g,  e = p − target
 
     The contexts are those of networks.dendritic_attention: the last k symbols for k = 0..order, and
-    the word so far where the alphabet has a delimiter. They are one-hot, found exactly (no two
-    share a row), and a row of zeros is made at the first sight. So this is the same linear map of
-    the same evidence, with an exact gradient in floating point instead of spikes.
+    the word so far (`Symbols.word_ends`) where the alphabet has a delimiter. They are one-hot,
+    found exactly (no two share a row), and a row of zeros is made at the first sight. So this is
+    the same linear map of the same evidence, with an exact gradient in floating point instead of
+    spikes.
 
     order           longest context, 0 to 16 symbols
     learning_rate   step of Adagrad
@@ -110,7 +111,9 @@ class LogisticStudent:
         self.learner = learner
         self.space = space
         self.size = space.size
-        self.delimiter = -1 if space.delimiter is None else space.delimiter
+        marked = np.zeros(space.size, bool)
+        marked[list(space.word_ends)] = True
+        self.ends = marked if space.word_ends else marked[:0]
         self.keys, self.rows = create(1 << 12)
         self.w = np.zeros((1 << 10, self.size), np.float32)
         self.g = np.full((1 << 10, self.size), learner.damping, np.float32)
@@ -150,7 +153,7 @@ class LogisticStudent:
                 piece,
                 learning,
                 self.size,
-                self.delimiter,
+                self.ends,
                 self.learner.learning_rate,
                 self.keys,
                 self.rows,

@@ -69,18 +69,21 @@ def meet(
     recent: np.ndarray,
     tally: np.ndarray,
     size: int,
-    delimiter: int,
+    ends: np.ndarray,
     grow: bool,
 ) -> None:
-    """Move the contexts on past x. An unknown word stays unknown until it ends."""
+    """Move the contexts on past x. An unknown word stays unknown until it ends.
+
+    ends (V,)   where a word ends; empty: no words
+    """
     for k in range(len(recent) - 1, 0, -1):
         recent[k] = recent[k - 1]
     if len(recent):
         recent[0] = x
     tally[MET] += 1
-    if delimiter < 0:
+    if len(ends) == 0:
         return
-    if x == delimiter:
+    if ends[x]:
         tally[AT_WORD] = WORD
     elif tally[AT_WORD] >= 0:
         key = tally[AT_WORD] * size + x
@@ -100,7 +103,7 @@ def go(
     x: np.ndarray,
     learning: bool,
     size: int,
-    delimiter: int,
+    ends: np.ndarray,
     rate: float,
     keys: np.ndarray,
     rows: np.ndarray,
@@ -135,5 +138,5 @@ def go(
                         continue
                     g[row, s] += p[s] * p[s]
                     w[row, s] -= rate * p[s] / np.sqrt(g[row, s])
-        meet(x[t], keys, rows, recent, tally, size, delimiter, learning)
+        meet(x[t], keys, rows, recent, tally, size, ends, learning)
     return bits
