@@ -1,9 +1,10 @@
-"""Run the comparison and print its tables in Markdown; finished cells are taken as they are.
+"""Print the tables of the finished cells of a comparison in Markdown.
 
+bioplastic compare --data DIR       makes the cells, in hours, one after the other
 python docs/measure.py compare      puts what this prints into compare.md
 
-Cells are kept in runs/compare, as by `bioplastic compare`; whatever is finished there with these
-settings and this code is not run again, so an interrupted measurement goes on.
+Nothing is run here: what is not finished in runs/compare is missing from the tables, and the last
+line says how much that is. Of several cells with equal names the newest counts.
 """
 
 from __future__ import annotations
@@ -29,18 +30,17 @@ def markdown(table: Table) -> list[str]:
     return [*lines, ""]
 
 
-def note(progress: grid.Progress) -> None:
-    """One line for each cell, out of the way of the tables."""
-    print(f"{progress.done}/{progress.total} {progress.cell.name}", file=sys.stderr, flush=True)
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Run what is missing, print summary and verdicts.
+    """Print summary and verdicts of what is finished.
 
     arguments   names of tasks; none: every task whose data are there
     """
     chosen = grid.choose(arguments)
-    found = grid.run(chosen.cells, Store(Path(OUT) / "cells"), say=note)
+    wanted = {(c.task.name, c.learner.name) for c in chosen.cells}
+    newest = Store(Path(OUT) / "cells").newest()
+    found = [f for f in newest if (f.record.task, f.record.learner) in wanted]
+    if not found:
+        raise SystemExit(f"no finished cell in {OUT}: run bioplastic compare first")
     gathered = report.gather(chosen, found, {}, [])
     lines = markdown(tables.summary(gathered.standings))
     for s in gathered.standings:
@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
     git, hardware, versions = (made[k] or {} for k in ("git", "hardware", "versions"))
     revision = str(git.get("revision", "unknown"))[:7] + "+ changes" * bool(git.get("dirty"))
     lines.append(
-        f"*{len(found)} cells; bioplastic {versions['bioplastic']}, last revision {revision};"
+        f"*{len(found)} of {len(chosen.cells)} cells, made by `bioplastic compare`;"
+        f" bioplastic {versions['bioplastic']}, last revision {revision};"
         f" {hardware['processor']}, {hardware['cores']} cores; `python docs/measure_compare.py`.*"
     )
     print("\n".join(lines))
