@@ -91,7 +91,7 @@ class Text:
         return Target(
             learner="attention",
             score=PPMD[self.name],
-            why="below PPMd order 8, and at least 15 % below every learner by backpropagation",
+            why="below PPMd order 8",
         )
 
     @property
