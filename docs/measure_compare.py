@@ -9,6 +9,7 @@ line says how much that is. Of several cells with equal names the newest counts.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +25,15 @@ from bioplastic.result import Table
 def markdown(table: Table) -> list[str]:
     """One table; cells that win are bold."""
     lines = [f"| {' | '.join(table.columns)} |", f"|{'---|' * len(table.columns)}"]
+
+    def plain(cell: object) -> str:
+        return str(cell).replace("|", "\\|")
+
     for r, row in enumerate(table.rows):
-        cells = [f"**{cell}**" if (r, c) in table.bold else str(cell) for c, cell in enumerate(row)]
+        cells = [
+            f"**{plain(cell)}**" if (r, c) in table.bold else plain(cell)
+            for c, cell in enumerate(row)
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
@@ -46,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     for s in gathered.standings:
         lines += [f"**{s.name}.** {' '.join(verdict.sentences(s))}", ""]
     for name, why in chosen.left_out.items():
-        lines += [f"**{name}** was not run: {why}.", ""]
+        told = re.sub(r" \(looked at [^)]*\)", "", why)  # folders of this machine
+        lines += [f"**{name}** was not run: {told}.", ""]
     made = found[-1].made
     git, hardware, versions = (made[k] or {} for k in ("git", "hardware", "versions"))
     revision = str(git.get("revision", "unknown"))[:7] + "+ changes" * bool(git.get("dirty"))
