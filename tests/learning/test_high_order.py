@@ -10,6 +10,7 @@ from brian2 import ms
 from bioplastic.description import SymbolSchedule
 from bioplastic.errors import DescriptionError, UsageError
 from bioplastic.kernels.circuit.run import run_circuit
+from bioplastic.learning.cost import Cost
 from bioplastic.learning.learner import Unsuited
 from bioplastic.learning.learners.high_order_attention import HighOrderAttention
 from bioplastic.learning.learners.high_order_novelty import Familiar, Familiarity, Front
@@ -91,6 +92,10 @@ class Fixed:
         self.met.append(x)
 
     observe = learn
+
+    def cost(self):
+        """It costs nothing."""
+        return Cost(symbols=len(self.met), executions=0, footprint_bytes=0, plastic_synapses=0)
 
 
 def test_hits_count_the_most_probable_elements_and_leave_noise_out():
