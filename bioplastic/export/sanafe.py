@@ -1,9 +1,10 @@
 """SANA-FE: architecture and network as YAML, for its simulator of a Loihi-like chip.
 
-Two files. `architecture.yaml` states a chip of tiles and cores with the energies and latencies that
-were published for Loihi (Davies et al. 2018 [davies2018], Table 1 and text); `network.yaml` the
-neurons, the synapses and the core of each neuron. SANA-FE keeps the current u as a float: only
-du = 4095, no memory of u, is the same arithmetic as ours, and its delays end at 5 steps.
+Two files. `architecture.yaml` states a chip of tiles and cores, with the energies and latencies of
+events that SANA-FE gives for Loihi after Davies et al. 2018 [davies2018], and one fixed time for
+synchronisation. `network.yaml` has the neurons, the synapses and the core of each neuron. SANA-FE
+keeps the current u as a float: only du = 4095, no memory of u, is the same arithmetic as ours, and
+its delays end at 5 steps.
 """
 
 from __future__ import annotations
