@@ -109,8 +109,7 @@ class HighOrder:
         default=Target(
             learner="high_order_attention",
             score=1.0,
-            why="HTM's and TDNN's final accuracy; learned and re-learned within 1 000 elements,"
-            " cell death at least HTM's 1.00 / .894 / .522 at 30 / 40 / 50 % beside it",
+            why="HTM's and TDNN's final accuracy; times and cell death stand apart",
         ),
         init=False,
     )

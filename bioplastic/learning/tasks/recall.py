@@ -81,7 +81,7 @@ class Recall:
         default_factory=lambda: Target(
             learner="hebbian_attention",
             score=0.99,
-            why="at a state size where linear attention of equal or larger state fails",
+            why="accuracy alone; linear attention stands beside it where it was run",
         )
     )
 
