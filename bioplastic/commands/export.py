@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from bioplastic.runs import RunFolder
 
-CHIPS = ("loihi", "brian2-loihi", "sanafe")
 AHEAD = 2000
 """Symbols after those that were learned, on which chip and circuit are compared."""
 
@@ -27,7 +27,7 @@ def add_parser(verbs: Any) -> None:
         "--to",
         required=True,
         metavar="TARGET",
-        help="aedat2, sonata, loihi, brian2-loihi or sanafe",
+        help="a file format of spikes or a chip; a wrong name lists them",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default RUN-TARGET beside the run")
     parser.add_argument(
@@ -42,11 +42,11 @@ def main(arguments: argparse.Namespace) -> int:
     from bioplastic import export
     from bioplastic.runs import RunFolder
 
-    targets = (*export.TARGETS, *CHIPS)
+    targets = (*export.TARGETS, *export.CHIPS)
     if arguments.to not in targets:
         raise UsageError(f"no target {arguments.to!r}{nearest(arguments.to, targets)}")
     run = RunFolder.open(arguments.run)
-    if arguments.to in CHIPS:
+    if arguments.to in export.CHIPS:
         return _chip(run, arguments)
     if arguments.check:
         raise UsageError(f"--check: {arguments.to} is a file format; it has no limits to check")
@@ -56,9 +56,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     """Prepare the network of a run for a chip; print the check; write the bundle unless asked."""
-    from bioplastic.export import loihi
+    from bioplastic.export import CHIPS
     from bioplastic.learned import Learned
 
+    chip = import_module(f"bioplastic.export.{CHIPS[arguments.to]}")
     name = f"{run.path.resolve().name}-{arguments.to}"
     folder = arguments.out or run.path.resolve().with_name(name)
     if not arguments.check and (folder.exists() or folder.is_symlink()):
@@ -66,11 +67,11 @@ def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     if not (run.path / "learned.h5").is_file():
         raise UsageError(f"{run.path}: this run learned no network that could be exported")
     learned = Learned.load(run.path / "learned.h5")
-    ready = loihi.prepare(learned, _symbols(run), arguments.to)
+    ready = chip.prepare(learned, _symbols(run), arguments.to)
     print("\n".join(ready.lines()), flush=True)
     if arguments.check:
-        return 0 if ready.placement.fits else 1
-    written = loihi.write(ready, folder)
+        return 0 if ready.fits else 1
+    written = chip.write(ready, folder)
     print(f"{written}: a bundle; check it with: bioplastic verify {written}")
     return 0
 

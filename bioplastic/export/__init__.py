@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,14 @@ TARGETS: dict[str, str] = {
     "aedat2": "AEDAT 2.0 address-events (32-bit address, µs) with an address map",
     "sonata": "SONATA spikes in HDF5, with nodes and edges of the learned network",
 }
+"""File formats of spikes, and what they are."""
+FORMS: dict[str, str] = {"aedat2": "aer", "sonata": "sonata"}
+"""The module here that writes and reads a format: write(records, folder), read(folder)."""
+CHIPS: dict[str, str] = {"loihi": "loihi", "brian2-loihi": "loihi", "sanafe": "loihi"}
+"""The module here that exports a network for a chip, by target.
+
+It has prepare(learned, symbols, target) -> ready, and write(ready, folder) -> folder; `ready` has
+lines(), which --check prints, and fits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +83,7 @@ def write(
     learned   file of a learned network, which SONATA takes along; need not exist
     """
     from bioplastic.atomic import publish
-    from bioplastic.export import aer, sonata, sonata_network
+    from bioplastic.export import sonata_network
     from bioplastic.export.address import in_order, same
     from bioplastic.learned import Learned
 
@@ -83,7 +92,7 @@ def write(
     if target == "sonata" and learned is not None and learned.exists():
         network = Learned.load(learned)
     left_out: list[str] = []
-    form = {"aedat2": aer, "sonata": sonata}[target]
+    form = import_module(f"bioplastic.export.{FORMS[target]}")
 
     def fill(partial: Path) -> None:
         if network is not None:

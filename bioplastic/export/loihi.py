@@ -60,6 +60,11 @@ class Prepared:
     exported: float
     scored: int
 
+    @property
+    def fits(self) -> bool:
+        """Whether the chip holds it."""
+        return self.placement.fits
+
     def lines(self) -> list[str]:
         """What `--check` prints."""
         net = self.made.network
