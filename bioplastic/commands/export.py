@@ -57,6 +57,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     """Prepare the network of a run for a chip; print the check; write the bundle unless asked."""
     from bioplastic.export import CHIPS
+    from bioplastic.export.lowerings import follows
     from bioplastic.learned import Learned
 
     chip = import_module(f"bioplastic.export.{CHIPS[arguments.to]}")
@@ -67,7 +68,8 @@ def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     if not (run.path / "learned.h5").is_file():
         raise UsageError(f"{run.path}: this run learned no network that could be exported")
     learned = Learned.load(run.path / "learned.h5")
-    ready = chip.prepare(learned, _symbols(run), arguments.to)
+    symbols = _symbols(run) if follows(learned.description) else None
+    ready = chip.prepare(learned, symbols, arguments.to)
     print("\n".join(ready.lines()), flush=True)
     if arguments.check:
         return 0 if ready.fits else 1
@@ -80,7 +82,7 @@ def _symbols(run: RunFolder) -> np.ndarray:
     """The last symbols of a run's stream and, where its corpus goes on, those that follow."""
     import numpy as np
 
-    from bioplastic.export.loihi import WARM
+    from bioplastic.export.loihi_attention import WARM
     from bioplastic.learning import corpus
     from bioplastic.result_file import read_spikes
 

@@ -96,6 +96,11 @@ def _refuse_the_rest(network: Network, pools: list[Any], race: Any) -> None:
         raise UnsupportedModel(f"{network.name}: needs a rhythm")
 
 
+def check_circuit(network: Network) -> None:
+    """Raise UnsupportedModel, naming the object, unless the parts are those of a circuit."""
+    _refuse_the_rest(network, _pools(network), _race(network))
+
+
 class CircuitLowering:
     """Collects the integers of one network on one grid."""
 

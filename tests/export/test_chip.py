@@ -7,7 +7,7 @@ import pytest
 
 from bioplastic import cli
 from bioplastic.export import bundle as bundles
-from bioplastic.export import loihi, placement
+from bioplastic.export import loihi, loihi_attention, placement
 from bioplastic.export.sealed import read_json
 
 
@@ -37,7 +37,7 @@ def test_a_run_becomes_a_bundle(run, tmp_path, capsys, monkeypatch, target, file
     assert held == {"network.json", "arrays.h5", "index.json", "placement.json"} | files
     assert made.facts["scored_symbols"] == 120
     before, after = made.facts["bits_per_symbol_before"], made.facts["bits_per_symbol_exported"]
-    form = loihi.FORMS[target]
+    form = loihi_attention.FORMS[target]
     moved = form.ramp / 2 + 5 * form.lsb / 2  # nats, of one potential: latency, and five branches
     assert 0 < abs(after - before) <= 2 * moved / np.log(2)  # surprise moves by twice that at most
     assert after < np.log2(27)
