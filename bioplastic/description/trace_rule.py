@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,10 @@ class Change:
     terms: tuple[Term, ...]
 
 
+UNBOUNDED = sys.float_info.max
+"""The bound of a weight that nothing limits."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TraceSTDP:
     """Spike-timing plasticity as statements on traces, run in the order written.
@@ -116,7 +121,8 @@ class TraceSTDP:
     a post statement reads the pre trace after its jump. `on_pre` moves pre traces, `on_post` post
     traces; both read all of them. (PairSTDP differs: there coincident spikes change nothing.)
 
-    traces            PreTraces and PostTraces        low, high   bounds of w, low < high
+    traces            PreTraces and PostTraces
+    low, high         bounds of w, low < high; ±UNBOUNDED where there is none (floats only)
     on_pre, on_post   Jump, Put and Change statements
     fresh             w is transmitted after `on_pre`, with its new value, instead of before
     w, low, high and the coefficients share the unit of the projection's weight, as plain SI floats.

@@ -16,6 +16,7 @@ from bioplastic.description import (
     Projection,
     TraceSTDP,
 )
+from bioplastic.description.trace_rule import UNBOUNDED
 from bioplastic.errors import UnsupportedModel
 from bioplastic.quantize import fixed_point as fp
 from bioplastic.quantize.integer_network import IntegerProjection
@@ -155,6 +156,11 @@ def _weights(q: Projection, unit: float, plastic_bits: int) -> _Weights:
     if isinstance(rule, PairSTDP):
         return _plastic(q, wanted, 0.0, float(rule.w_max / amp), unit, plastic_bits)
     if isinstance(rule, TraceSTDP):
+        if UNBOUNDED in (rule.high, -rule.low):
+            raise UnsupportedModel(
+                f"{q.name}.plasticity: low = {rule.low:g}, high = {rule.high:g}: integers need a"
+                " range: clip the weight in the code of the rule, or set low and high"
+            )
         return _plastic(q, wanted, float(rule.low), float(rule.high), unit, plastic_bits)
     whole, scale, error = _static(wanted)
     return _Weights(whole=whole, scale=scale, error=error, per_unit=unit / scale)

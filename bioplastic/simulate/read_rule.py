@@ -24,10 +24,10 @@ from bioplastic.description import (
     TowardsLow,
     TraceSTDP,
 )
+from bioplastic.description.trace_rule import UNBOUNDED
 from bioplastic.simulate.read_scope import Expr, free_names, monomials, refuse, symbol
 from bioplastic.simulate.read_synapse_code import Move, SynapseModel
 
-UNBOUNDED = float(np.finfo(float).max)  # bound of a weight that is never clipped
 NEAR = 1e-12  # relative difference of a bound and the same number computed in another order
 
 
@@ -47,15 +47,22 @@ class RuleReader:
         pre, post = self._merged(pre), self._merged(post)
         self._bounds([*pre, *post])
         traces = self._traces(pre, post)
-        low, high = sorted((self.factor * self.low, self.factor * self.high))
+        low, high = sorted(self._sent(end) for end in (self.low, self.high))
         return TraceSTDP(
             traces=traces,
             on_pre=tuple(self._statement(m) for m in pre),
             on_post=tuple(self._statement(m) for m in post),
-            low=max(low, -UNBOUNDED),
-            high=min(high, UNBOUNDED),
+            low=low,
+            high=high,
             fresh=fresh,
         )
+
+    def _sent(self, end: float) -> float:
+        """A bound of the weight as a bound of what is transmitted; none stays none."""
+        with np.errstate(over="ignore"):
+            sent = self.factor * end
+        none = abs(end) == UNBOUNDED or abs(sent) > UNBOUNDED
+        return float(np.copysign(UNBOUNDED, sent)) if none else sent
 
     def _merged(self, moves: list[Move]) -> list[Move]:
         """``w += x`` and at once ``w = clip(w, …)`` as one move."""

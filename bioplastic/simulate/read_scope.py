@@ -7,9 +7,10 @@ own parser, which knows arithmetic, comparisons and calls of functions and nothi
 from __future__ import annotations
 
 import ast
-import textwrap
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,16 @@ class Statement:
 
 
 def statements(owner: str, code: str) -> list[Statement]:
-    """The assignments of a piece of Brian2 code, in order; comments are gone."""
+    """The assignments of a piece of Brian2 code, in order; comments are gone.
+
+    Lines end at line breaks and semicolons and may be indented at will, as in Brian2.
+    """
     found = []
     try:
-        lines = ast.parse(textwrap.dedent(code).strip()).body
+        lines = [ast.parse(part.strip()).body for part in re.split(r"[;\n]", code)]
     except SyntaxError:
         raise refuse(owner, code, "is not a list of assignments") from None
-    for node in lines:
+    for node in chain.from_iterable(lines):
         line = ast.unparse(node)
         signs = {ast.Add: "+=", ast.Sub: "-=", ast.Mult: "*=", ast.Div: "/="}
         if isinstance(node, ast.AugAssign) and type(node.op) in signs:
