@@ -13,10 +13,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bioplastic.commands.compare import show
 from bioplastic.config import setting
-from bioplastic.learning.compare import grid
+from bioplastic.learning.compare import grid, kept
 from bioplastic.learning.compare.cells import Store
+from bioplastic.learning.compare.progress import show
 from bioplastic.report import compare as report
 from bioplastic.result import Result, Table
 
@@ -69,9 +69,10 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
     """Run the cells that are not finished, and put the page together."""
     chosen = describe(config, seed=seed).grid
     with tempfile.TemporaryDirectory() as scratch:
-        kept = Path(config.cells) if config.cells else Path(scratch)
-        found = grid.run(chosen.cells, Store(kept / "cells"), jobs=config.jobs, say=show)
-        return report.result(report.gather(chosen, found, _commands(config, seed, chosen), [kept]))
+        out = Path(config.cells) if config.cells else Path(scratch)
+        store = Store(out / "cells", behind=kept.of_checkout())
+        found = grid.run(chosen.cells, store, jobs=config.jobs, say=show)
+        return report.result(report.gather(chosen, found, _commands(config, seed, chosen), [out]))
 
 
 def _commands(config: Config, seed: int, chosen: grid.Grid) -> dict[str, str]:

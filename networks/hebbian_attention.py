@@ -16,23 +16,11 @@ if __name__ != "bioplastic.networks.hebbian_attention":
     raise ImportError("import bioplastic.networks.hebbian_attention")
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from brian2 import ms, mV
 
 from bioplastic.description import (
-    LIF,
-    AllToAll,
-    Connectivity,
-    DendriticTree,
-    EscapeRace,
-    ExponentialCurrent,
     FastState,
-    GateBranch,
-    GradedBranch,
-    GroupShunt,
-    HardWTA,
     Network,
     Population,
     Projection,
@@ -42,9 +30,9 @@ from bioplastic.description import (
     SymbolSchedule,
     ThetaSTDP,
 )
-from bioplastic.description.connectivity import one_to_one
-from bioplastic.description.neuron import peak_current
 from bioplastic.errors import DescriptionError
+from bioplastic.networks import theta_keys
+from bioplastic.networks.theta_keys import DIRECT, DRIVE, ThetaKeys
 from bioplastic.provenance import stream
 
 
@@ -92,8 +80,8 @@ Code = Recruited | KOfN
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """Times are phases and delays inside the theta cycle; see `dendritic_attention`.
+class Parameters(ThetaKeys):
+    """Parameters of the network, beside those of `theta_keys.ThetaKeys`; one race a cycle.
 
     code       how a symbol becomes key neurons
     efficacy   nats that a potentiated synapse adds to the potential of its output, at most 8
@@ -104,29 +92,6 @@ class Parameters:
     efficacy: float = 8.0
     addressed: int | None = None
     rhythm: Rhythm = field(default_factory=lambda: Rhythm(gamma=1))
-    race: EscapeRace = field(default_factory=EscapeRace)
-    teacher_delay: Any = field(default_factory=lambda: 1 * ms)
-    drive_delay: Any = field(default_factory=lambda: 5 * ms)
-    value_delay: Any = field(default_factory=lambda: 5 * ms)
-    prime_lead: Any = field(default_factory=lambda: 10 * ms)
-    prime_window: Any = field(default_factory=lambda: 25 * ms)
-    hold: Any = field(default_factory=lambda: 120 * ms)
-    drive_psp: Any = field(default_factory=lambda: 45 * mV)
-    tau_drive: Any = field(default_factory=lambda: 2 * ms)
-    t_ref: Any = field(default_factory=lambda: 20 * ms)
-
-    def neuron(self, *receptors: str) -> LIF:
-        """A key neuron with these receptors."""
-        return LIF(
-            tau_m=10 * ms,
-            t_ref=self.t_ref,
-            receptors=tuple(ExponentialCurrent(name=n, tau=self.tau_drive) for n in receptors),
-        )
-
-    def weight(self) -> Any:
-        """Jump of the drive, A."""
-        n = self.neuron()
-        return peak_current(self.drive_psp, tau_m=n.tau_m, tau_syn=self.tau_drive, c_m=n.c_m)
 
     def rule(self) -> ThetaSTDP:
         """One bit a synapse. Recruited: one-shot with competition; k of n: without."""
@@ -135,55 +100,28 @@ class Parameters:
         return ThetaSTDP(eta_0=0.0, eta_min=0.0, winners=self.rhythm.gamma, fast=fast)
 
 
-def _pool(p: Parameters, name: str, size: int, *, direct: bool) -> Population:
-    gate = GateBranch(name="prime", window=p.prime_window, drive="drive")
-    return Population(
-        name=name,
-        size=size,
-        neuron=p.neuron("drive", *(["direct"] if direct else [])),
-        dendrites=DendriticTree(branches=(gate,)),
-        inhibition=GroupShunt(),
-        recruitment=Recruitment(),
-        mature=1 if direct else 0,
-    )
-
-
-def _direct(p: Parameters, post: str, symbols: np.ndarray) -> Projection:
-    synapses = Connectivity(
-        i=symbols, j=np.zeros_like(symbols), weight=p.weight(), delay=p.drive_delay
-    )
-    return Projection(
-        name=f"drive {post}", pre="symbols", post=post, target="direct", connectivity=synapses
-    )
-
-
-def _grown(
-    p: Parameters, name: str, pre: Any, post: Any, target: str, only: tuple[int, ...] | None
-) -> Projection:
-    delay = p.drive_delay if target == "drive" else p.rhythm.period - p.prime_lead
-    rule = AllToAll(n_pre=pre.size, n_post=post.size, weight=p.weight(), delay=delay, only=only)
-    return Projection(
-        name=name,
-        pre=pre.name,
-        post=post.name,
-        target=target,
-        connectivity=rule,
-        plasticity=Recruitment(),
-    )
+def _pool(p: Parameters, name: str, size: int, *, root: bool) -> Population:
+    receptors = (DRIVE, DIRECT) if root else (DRIVE,)
+    return theta_keys.key_pool(p, name, size, receptors=receptors, root=root, grow=Recruitment())
 
 
 def _recruited(
     p: Parameters, code: Recruited, source: Source
 ) -> tuple[list[Population], list[Population], list[Projection]]:
     """A clock neuron that every symbol drives, and the keys that it makes excitable."""
-    clock = _pool(p, "clock", 1, direct=True)
-    keys = _pool(p, "keys", code.pool, direct=False)
+    clock = _pool(p, "clock", 1, root=True)
+    keys = _pool(p, "keys", code.pool, root=False)
     only = None if p.addressed is None else tuple(range(p.addressed))
     wiring = [
-        _direct(p, "clock", np.arange(source.size)),
-        _grown(p, "prime keys", clock, keys, "prime", None),
-        _grown(p, "drive keys", source, keys, "drive", only),
-    ]
+        theta_keys.direct(p, "drive clock", "clock", range(source.size)),
+        theta_keys.grown(
+            p, "prime keys", clock, keys, target="prime", delay=p.prime_delay(), grow=Recruitment()
+        ),
+        theta_keys.grown(
+            p, "drive keys", source, keys, target=DRIVE, delay=p.drive_delay, grow=Recruitment(),
+            only=only,
+        ),
+    ]  # fmt: skip
     return [clock, keys], [keys], wiring
 
 
@@ -199,8 +137,8 @@ def _k_of_n(
     for n in range(code.units):
         symbols = np.flatnonzero((drawn == n).any(axis=1))
         if len(symbols):
-            units.append(_pool(p, f"unit{n}", 1, direct=True))
-            wiring.append(_direct(p, f"unit{n}", symbols))
+            units.append(_pool(p, f"unit{n}", 1, root=True))
+            wiring.append(theta_keys.direct(p, f"drive unit{n}", f"unit{n}", symbols))
     return units, units, wiring
 
 
@@ -212,54 +150,18 @@ def hebbian_attention(
     Raises DescriptionError when the schedule's period is not the rhythm's, or `addressed` is no
     number of symbols.
     """
-    if float(schedule.period) != float(p.rhythm.period):
-        raise DescriptionError(
-            f"hebbian_attention: schedule.period = {schedule.period} must equal the rhythm's"
-            f" period = {p.rhythm.period}"
-        )
+    theta_keys.checked(p, schedule, "hebbian_attention")
     if p.addressed is not None and not 1 <= p.addressed <= schedule.size:
         raise DescriptionError(
             f"hebbian_attention: addressed = {p.addressed} must lie in 1..{schedule.size}"
         )
-    source = Source(name="symbols", size=schedule.size, train=schedule.train(), labels=labels)
+    source = theta_keys.symbols(schedule, labels)
     if isinstance(p.code, Recruited):
         pools, keys, wiring = _recruited(p, p.code, source)
     else:
         pools, keys, wiring = _k_of_n(p, p.code, source)
-    outputs = Population(
-        name="outputs",
-        size=schedule.size,
-        neuron=p.race,
-        dendrites=DendriticTree(
-            branches=tuple(GradedBranch(name=k.name, duration=p.hold) for k in keys)
-        ),
-        inhibition=HardWTA(k=1),
-        labels=labels,
-    )
-    values = [
-        Projection(
-            name=f"value {k.name}",
-            pre=k.name,
-            post="outputs",
-            target=k.name,
-            connectivity=AllToAll(
-                n_pre=k.size, n_post=schedule.size, weight=0.0, delay=p.value_delay
-            ),
-            plasticity=p.rule(),
-        )
-        for k in keys
-    ]
-    teacher = Projection(
-        name="teacher",
-        pre="symbols",
-        post="outputs",
-        target="teacher",
-        connectivity=one_to_one(schedule.size, weight=1.0, delay=p.teacher_delay),
-    )
-    return Network(
-        name=f"Hebbian attention, {len(keys)} branches",
-        sources=[source],
-        populations=[*pools, outputs],
-        projections=[*wiring, *values, teacher],
-        rhythm=p.rhythm,
-    )
+    found = [theta_keys.values(p, k.name, k, source.size, p.rule()) for k in keys]
+    return theta_keys.network(
+        p, f"Hebbian attention, {len(keys)} branches", source, pools, [*wiring, *found],
+        branches=[k.name for k in keys], gain=None,
+    )  # fmt: skip

@@ -18,38 +18,21 @@ if __name__ != "bioplastic.networks.polyphony":
     raise ImportError("import bioplastic.networks.polyphony")
 
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from brian2 import ms, mV
 
 from bioplastic.description import (
-    LIF,
-    AllToAll,
     BranchGain,
-    Connectivity,
-    DendriticTree,
-    EscapeRace,
-    ExponentialCurrent,
     FastState,
-    GateBranch,
-    GradedBranch,
-    GroupShunt,
-    HardWTA,
     Network,
     Population,
     Projection,
     Recruitment,
-    Rhythm,
     Source,
     SymbolSchedule,
     ThetaSTDP,
 )
-from bioplastic.description.connectivity import one_to_one
-from bioplastic.description.neuron import peak_current
 from bioplastic.errors import DescriptionError
-
-RECEPTORS = ("drive", "direct")
+from bioplastic.networks import theta_keys
+from bioplastic.networks.theta_keys import DIRECT, DRIVE, ThetaKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +68,8 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """Parameters of the network; times are phases and delays inside the theta cycle.
+class Parameters(ThetaKeys):
+    """Parameters of the network, beside those of `theta_keys.ThetaKeys`.
 
     contexts    one chain of pools and one branch each
     delimiter   symbol that ends a frame, for contexts with an anchor
@@ -98,21 +81,9 @@ class Parameters:
     delimiter: int | None = None
     always: bool = True
     pool: int = 100_000
-    rhythm: Rhythm = field(default_factory=Rhythm)
-    race: EscapeRace = field(default_factory=EscapeRace)
     stdp: ThetaSTDP = field(default_factory=lambda: ThetaSTDP(fast=FastState()))
     gain: BranchGain = field(default_factory=BranchGain)
     recruitment: Recruitment = field(default_factory=Recruitment)
-    teacher_delay: Any = field(default_factory=lambda: 1 * ms)
-    drive_delay: Any = field(default_factory=lambda: 5 * ms)
-    value_delay: Any = field(default_factory=lambda: 5 * ms)
-    prime_lead: Any = field(default_factory=lambda: 10 * ms)
-    """A prime arrives one period minus this after the key's spike."""
-    prime_window: Any = field(default_factory=lambda: 25 * ms)
-    hold: Any = field(default_factory=lambda: 120 * ms)
-    drive_psp: Any = field(default_factory=lambda: 45 * mV)
-    tau_drive: Any = field(default_factory=lambda: 2 * ms)
-    t_ref: Any = field(default_factory=lambda: 20 * ms)
 
     def __post_init__(self) -> None:
         """Check the contexts."""
@@ -124,24 +95,9 @@ class Parameters:
             raise DescriptionError("polyphony: a context has an anchor but there is no delimiter")
 
 
-def _neuron(p: Parameters) -> LIF:
-    return LIF(
-        tau_m=10 * ms,
-        t_ref=p.t_ref,
-        receptors=tuple(ExponentialCurrent(name=name, tau=p.tau_drive) for name in RECEPTORS),
-    )
-
-
 def _pool(p: Parameters, name: str, size: int, *, root: bool) -> Population:
-    gate = GateBranch(name="prime", window=p.prime_window, drive="drive")
-    return Population(
-        name=name,
-        size=size,
-        neuron=_neuron(p),
-        dendrites=DendriticTree(branches=(gate,)),
-        inhibition=GroupShunt(),
-        recruitment=p.recruitment,
-        mature=1 if root else 0,
+    return theta_keys.key_pool(
+        p, name, size, receptors=(DRIVE, DIRECT), root=root, grow=p.recruitment
     )
 
 
@@ -150,27 +106,15 @@ class _Builder:
 
     def __init__(self, p: Parameters, source: Source) -> None:
         self.p, self.source = p, source
-        neuron = _neuron(p)
-        self.weight = peak_current(
-            p.drive_psp, tau_m=neuron.tau_m, tau_syn=p.tau_drive, c_m=neuron.c_m
-        )
         self.pools: list[Population] = []
         self.wiring: list[Projection] = []
         self.branches: list[tuple[str, Population]] = []
 
     def root(self, name: str) -> Population:
         """A pool of one key that every symbol makes spike: the clock that starts a chain."""
-        p, pool, i = self.p, _pool(self.p, name, 1, root=True), np.arange(self.source.size)
-        synapses = Connectivity(i=i, j=np.zeros_like(i), weight=self.weight, delay=p.drive_delay)
-        self.wiring.append(
-            Projection(
-                name=f"root {name}",
-                pre=self.source.name,
-                post=name,
-                target="direct",
-                connectivity=synapses,
-            )
-        )
+        pool = _pool(self.p, name, 1, root=True)
+        every = range(self.source.size)
+        self.wiring.append(theta_keys.direct(self.p, f"root {name}", name, every))
         self.pools.append(pool)
         return pool
 
@@ -178,25 +122,18 @@ class _Builder:
         self, name: str, parent: Population, cycles: int, size: int, only: tuple[int, ...] | None
     ) -> Population:
         """A pool primed by `parent` and driven by the symbol of `cycles` cycles ago."""
-        p, period = self.p, self.p.rhythm.period
-        pool = _pool(p, name, size, root=False)
-        for target, pre, delay, heard in (
-            ("prime", parent, period - p.prime_lead, None),
-            ("drive", self.source, p.drive_delay + cycles * period, only),
-        ):
-            synapses = AllToAll(
-                n_pre=pre.size, n_post=size, weight=self.weight, delay=delay, only=heard
-            )
-            self.wiring.append(
-                Projection(
-                    name=f"{target} {name}",
-                    pre=pre.name,
-                    post=name,
-                    target=target,
-                    connectivity=synapses,
-                    plasticity=p.recruitment,
-                )
-            )
+        p, pool = self.p, _pool(self.p, name, size, root=False)
+        late = p.drive_delay + cycles * p.rhythm.period
+        self.wiring += [
+            theta_keys.grown(
+                p, f"prime {name}", parent, pool, target="prime", delay=p.prime_delay(),
+                grow=p.recruitment,
+            ),
+            theta_keys.grown(
+                p, f"drive {name}", self.source, pool, target=DRIVE, delay=late,
+                grow=p.recruitment, only=only,
+            ),
+        ]  # fmt: skip
         self.pools.append(pool)
         return pool
 
@@ -213,21 +150,6 @@ class _Builder:
             parent = self.stage(stage, parent, lag - left, size, only)
         self.branches.append((name, parent))
 
-    def values(self, name: str, pool: Population) -> Projection:
-        """Plastic synapses of a pool onto its branch of every output."""
-        p = self.p
-        synapses = AllToAll(
-            n_pre=pool.size, n_post=self.source.size, weight=0.0, delay=p.value_delay
-        )
-        return Projection(
-            name=f"value {name}",
-            pre=pool.name,
-            post="outputs",
-            target=name,
-            connectivity=synapses,
-            plasticity=p.stdp,
-        )
-
 
 def polyphony(
     schedule: SymbolSchedule, p: Parameters, *, labels: tuple[str, ...] | None = None
@@ -237,40 +159,15 @@ def polyphony(
     Populations: source "symbols"; per context "lag …" with its root and stages; race "outputs".
     Raises DescriptionError when the schedule's period is not the rhythm's.
     """
-    if float(schedule.period) != float(p.rhythm.period):
-        raise DescriptionError(
-            f"polyphony: schedule.period = {schedule.period} must equal the rhythm's period ="
-            f" {p.rhythm.period}"
-        )
-    size = schedule.size
-    source = Source(name="symbols", size=size, train=schedule.train(), labels=labels)
+    theta_keys.checked(p, schedule, "polyphony")
+    source = theta_keys.symbols(schedule, labels)
     built = _Builder(p, source)
     if p.always:
         built.branches.append(("always", built.root("always")))
     for context in p.contexts:
         built.chain(context)
-    outputs = Population(
-        name="outputs",
-        size=size,
-        neuron=p.race,
-        dendrites=DendriticTree(
-            branches=tuple(GradedBranch(name=name, duration=p.hold) for name, _ in built.branches)
-        ),
-        inhibition=HardWTA(k=1),
-        gain=p.gain,
-        labels=labels,
-    )
-    teacher = Projection(
-        name="teacher",
-        pre="symbols",
-        post="outputs",
-        target="teacher",
-        connectivity=one_to_one(size, weight=1.0, delay=p.teacher_delay),
-    )
-    return Network(
-        name=f"polyphony, {len(p.contexts)} contexts",
-        sources=[source],
-        populations=[*built.pools, outputs],
-        projections=[*built.wiring, *(built.values(*branch) for branch in built.branches), teacher],
-        rhythm=p.rhythm,
-    )
+    found = [theta_keys.values(p, name, pool, source.size, p.stdp) for name, pool in built.branches]
+    return theta_keys.network(
+        p, f"polyphony, {len(p.contexts)} contexts", source, built.pools, [*built.wiring, *found],
+        branches=[name for name, _ in built.branches], gain=p.gain,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from bioplastic.errors import BioplasticError, UsageError
 
 if TYPE_CHECKING:
     from bioplastic.learning.compare.cells import Store
-    from bioplastic.learning.compare.grid import Grid, Progress
+    from bioplastic.learning.compare.grid import Grid
 
 OUT = Path("runs") / "compare"
 
@@ -53,7 +53,7 @@ def add_parser(verbs: Any) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Check everything, run what is not finished, write the page."""
-    from bioplastic.learning.compare import grid
+    from bioplastic.learning.compare import grid, kept
     from bioplastic.learning.compare.cells import Store
 
     if arguments.jobs < 1:
@@ -67,9 +67,9 @@ def main(arguments: argparse.Namespace) -> int:
     learners = [name.strip() for name in arguments.learners.split(",") if name.strip()]
     chosen = grid.choose(
         arguments.tasks, learners=learners, seeds=arguments.seeds, first_seed=arguments.seed,
-        quick=arguments.quick, settings=arguments.overrides,
+        quick=arguments.quick, settings=arguments.overrides, data=not arguments.report_only,
     )  # fmt: skip
-    store = Store(arguments.out / "cells")
+    store = Store(arguments.out / "cells", behind=kept.of_checkout())
     if arguments.list:
         return _list(chosen, store, any_code=arguments.any_code)
     for name, why in chosen.left_out.items():
@@ -79,20 +79,24 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace, chosen: Grid, store: Store) -> int:
     from bioplastic.learning.compare import grid
+    from bioplastic.learning.compare.progress import show
 
     started, clock = datetime.now().astimezone(), time.perf_counter()
     if arguments.report_only:
-        wanted = {(c.task.name, c.learner.name) for c in chosen.cells}
-        found = [f for f in store.newest() if (f.record.task, f.record.learner) in wanted]
+        kept = (store.load(c, any_code=True) for c in chosen.cells)
+        found = [f for f in kept if f is not None]
         if not found:
-            raise UsageError(f"--report-only: {store.folder} has no finished cell of these tasks")
+            raise UsageError(
+                f"--report-only: neither {store.folder} nor docs/figures/cells has a finished cell"
+                " of these tasks with these settings"
+            )
     else:
         try:
             found = grid.run(
                 chosen.cells, store, jobs=arguments.jobs, any_code=arguments.any_code, say=show
             )
         except KeyboardInterrupt:
-            done = sum(store.path(c).is_file() for c in chosen.cells)
+            done = sum(store.load(c) is not None for c in chosen.cells)
             print(
                 f"bioplastic: interrupted; {done} of {len(chosen.cells)} cells are finished in"
                 f" {store.folder}; the same command goes on from there",
@@ -161,16 +165,6 @@ def _command(arguments: argparse.Namespace, task: str) -> str:
     if arguments.out != OUT:
         words += ["--out", str(arguments.out)]
     return shlex.join(words)
-
-
-def show(progress: Progress) -> None:
-    """Print one line for a finished cell."""
-    r, c = progress.finished.record, progress.cell
-    figure = f"{r.score:.4g} {c.task.metric.unit}" if r.score == r.score else ""
-    seconds = progress.finished.made.get("wall_seconds")
-    how = f"{seconds:.1f} s" if progress.fresh and isinstance(seconds, float) else "kept"
-    said = "  ".join(x for x in (figure, r.note) if x)
-    print(f"[{progress.done}/{progress.total}] {c.name}: {said} ({how})", flush=True)
 
 
 def _list(chosen: Grid, store: Store, *, any_code: bool) -> int:

@@ -21,7 +21,7 @@ from bioplastic.learning.cost import Cost
 from bioplastic.learning.locality import Use
 from bioplastic.learning.space import Space
 
-RULES = ("local", "three-factor", "backprop", "none")
+RULES = ("local", "three-factor", "backprop", "least-squares", "none")
 
 
 class Unsuited(UsageError):
@@ -80,7 +80,8 @@ class Learner:
     """Base of all recipes: subclass as a frozen dataclass whose fields are the hyperparameters.
 
     name   in tables, metrics and file names: lower case, underscores
-    rule   "local", "three-factor", "backprop" or "none" (it does not learn weights)
+    rule   "local", "three-factor", "backprop", "least-squares" (the weights are solved for, no
+           gradient is followed) or "none" (it does not learn weights)
     """
 
     name: str
@@ -97,6 +98,10 @@ class Learner:
 
     def locality(self) -> tuple[Use, ...]:
         """Every quantity that one update uses; see `bioplastic.learning.locality`."""
+        return ()
+
+    def made_of(self) -> tuple[object, ...]:
+        """Other recipes that this one runs and knows by name only; their code is its code too."""
         return ()
 
     def settings(self) -> dict[str, Any]:

@@ -31,12 +31,14 @@ class Published:
     """A row from the literature, printed beside ours and never mixed with it.
 
     measured   "read" in the source, "recalled" or "recomputed" from its stored predictions
+    ours       our learner of the same kind, where the protocol is that of the row; "": none
     """
 
     name: str
     score: float
     source: str
     measured: str = "read"
+    ours: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ HUE = {
     "local": "blue",
     "three-factor": "purple",
     "backprop": "orange",
+    "least-squares": "red",
     "floor": "muted",
     "ablation": "teal",
 }

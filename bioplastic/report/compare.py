@@ -46,6 +46,7 @@ class Comparison:
     finished    the cells behind them
     learners    name → recipe, for the locality audit
     commands    task → the command that runs its cells
+    older       task → learner → how many of its cells were made by older code
     left_out    task → why it was not run
     searches    name of a search log → its lines
     """
@@ -54,6 +55,7 @@ class Comparison:
     finished: Sequence[Finished]
     learners: Mapping[str, Learner]
     commands: Mapping[str, str]
+    older: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     searches: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
 
@@ -74,8 +76,21 @@ def gather(
     return Comparison(
         standings=[s for s in standings if s.entries], finished=finished, commands=commands,
         learners={c.learner.name: c.learner for c in chosen.cells}, left_out=chosen.left_out,
+        older=older(chosen, finished),
         searches=audits.read_logs([docs, *folders]),
     )  # fmt: skip
+
+
+def older(chosen: Grid, finished: Sequence[Finished]) -> dict[str, dict[str, int]]:
+    """Task → learner → how many of its finished cells were made by other code than is here now."""
+    now = {(c.task.name, c.learner.name): c for c in chosen.cells}
+    found: dict[str, dict[str, int]] = {}
+    for f in finished:
+        cell = now.get((f.record.task, f.record.learner))
+        if cell is not None and f.code != cell.fingerprints()[1]:
+            own = found.setdefault(f.record.task, {})
+            own[f.record.learner] = own.get(f.record.learner, 0) + 1
+    return found
 
 
 def result(found: Comparison) -> Result:
@@ -108,8 +123,9 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
         panels.each_task(
             "scores", "Every seed of every learner", s, figures.scores,
             "Marks: seeds; dots: means; bars: 95 % intervals. Blue local, purple three-factor,"
-            " orange backprop, grey floor, teal ablations; hollow and italic: published, not run."
-            " Dashed: the target that was set beforehand. A bold name wins beyond doubt.",
+            " orange backprop, red least squares, grey floor, teal ablations; hollow and italic:"
+            " published, not run. Dashed: the target that was set beforehand. A bold name wins"
+            " beyond doubt.",
             height=lambda t: 0.75 + 0.17 * max(4, len(t.entries) + len(t.published)),
         ),
         panels.each_task(
@@ -129,7 +145,7 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
         *audits.locality(found.learners),
         Note(key="changes", title="What would change the verdict", text=_changes(s)),
         *audits.searches(found.searches),
-        tables.commands(s, found.finished, found.commands),
+        tables.commands(s, found.finished, found.commands, found.older),
         Note(key="energy", title="What the energy column is", text=CAVEAT),
         *audits.audit(found.learners),
     ]  # fmt: skip

@@ -15,8 +15,9 @@ from bioplastic.result import Table
 
 NBSP, JOIN = "\u00a0", "\u2060"
 COSTS = (
-    "Synapses: the plastic ones. Costs are per symbol, prediction and learning together; MACs and"
-    " ACs are effective ones, zeros left out. Runs: executions of the model's step."
+    "Synapses: the plastic ones. Memory: parameters, buffers and state at the end. Costs are per"
+    " symbol, prediction and learning together; MACs and ACs are effective ones, zeros left out."
+    " Runs: executions of the model's step; bytes: touched; n/c: not counted."
 )
 KINDS = {g: g.replace("-", "\u2011") for g in GROUPS}
 FURTHER = 8
@@ -62,17 +63,17 @@ def task_table(s: Standing) -> Table:
             (e.learner, KINDS[e.group], e.score, _span(e), len(e.scores), _p(s, e), *_costs(e))
         )
     for p in s.published:
-        rows.append(
-            (f"{p.name} ({p.measured})", "published", p.score, "not run", "–", "–", *"–" * 8)
-        )
+        ours = next((e for e in s.entries if e.learner == p.ours and e.interval), None)
+        beside = "not run" if ours is None else f"{ours.learner} here: {verdict.figure(ours.score)}"
+        rows.append((f"{p.name} ({p.measured})", "published", p.score, beside, *"–" * 11))
     return Table(
         key=f"task-{s.name}", title=s.name, tight=True, rows=rows, bold=bold,
         caption=f"{s.metric.name[:1].upper() + s.metric.name[1:]}, {s.unit}. p: the best against"
         " this one, Holm-corrected; w: over windows; in parentheses: so few seeds cannot reach 0.05"
         f" against so many rivals, the interval decides. {COSTS}",
         columns=(
-            "learner", "kind", s.unit, "95 % interval", "seeds", "p", "synapses", "MACs",
-            "ACs", "learn MACs", "runs", "bytes", "energy, nJ", "wall, s",
+            "learner", "kind", s.unit, "95 % interval", "seeds", "p", "synapses", "memory, B",
+            "MACs", "ACs", "learn MACs", "runs", "bytes", "energy, nJ", "wall, s",
         ),
     )  # fmt: skip
 
@@ -130,16 +131,25 @@ def _p(s: Standing, e: Entry) -> str:
 def _costs(e: Entry) -> tuple[str, ...]:
     c = e.cost
     if not c:
-        return ("–",) * 8
+        return ("–",) * 9
+    walls = [r.cost.wall_seconds for r in e.records if r.cost is not None]
+    sizes = si(c["plastic_synapses"]), si(c["footprint_bytes"])
+    if e.records[0].settings.get("uncounted"):
+        return (
+            *sizes,
+            *("n/c",) * 3,
+            si(c["executions_per_symbol"]),
+            *("n/c",) * 2,
+            si(fmean(walls)),
+        )
     per = [f"{n}_per_symbol" for n in ("effective_macs", "effective_acs", "learning_macs")]
     energy = "–"
     if e.energy is not None:
         low, high = e.energy.low, e.energy.high
         energy = si(low) if high <= 1.005 * low else f"{si(low)}{JOIN}–{JOIN}{si(high)}"
         energy = energy if e.energy.traffic else f"≥ {si(low)}"
-    walls = [r.cost.wall_seconds for r in e.records if r.cost is not None]
     return (
-        si(c["plastic_synapses"]), *(si(c[n]) for n in per), si(c["executions_per_symbol"]),
+        *sizes, *(si(c[n]) for n in per), si(c["executions_per_symbol"]),
         si(c["bytes_touched_per_symbol"]), energy, si(fmean(walls)),
     )  # fmt: skip
 
@@ -192,26 +202,30 @@ def _whole(s: Standing, e: Entry) -> Entry | None:
 
 
 def commands(
-    standings: Sequence[Standing], finished: Sequence[Finished], how: Mapping[str, str]
+    standings: Sequence[Standing],
+    finished: Sequence[Finished],
+    how: Mapping[str, str],
+    older: Mapping[str, Mapping[str, int]],
 ) -> Table:
     """One command a task, with its seeds, and where its figures came from.
 
-    how   task → command
+    how     task → command
+    older   task → learner → how many of its cells other code made than is here now
     """
     rows = []
     for s in standings:
         cells = [f for f in finished if f.record.task == s.name]
         seeds = sorted({f.record.seed for f in cells})
         revisions = sorted({_revision(f.made.get("git")) for f in cells})
-        codes = len({(f.record.learner, f.code) for f in cells}) - len(s.entries)
         shown = f"{seeds[0]}–{seeds[-1]}" if len(seeds) > 1 else ", ".join(map(str, seeds))
-        mixed = "one per learner" if codes <= 0 else f"{codes} more than learners"
-        rows.append((s.name, shown, how.get(s.name, "–"), ", ".join(revisions), mixed))
+        stale = ", ".join(f"{who} ({n})" for who, n in older.get(s.name, {}).items()) or "none"
+        rows.append((s.name, shown, how.get(s.name, "–"), ", ".join(revisions), stale))
     return Table(
         key="commands", title="Commands", rows=rows, tight=True,
         caption="One cell: add --learners NAME --seed K --seeds 1. The same command run again"
-        " measures nothing twice; a changed setting or rule makes new cells.",
-        columns=("task", "seeds", "command", "revision", "code versions"),
+        " measures nothing twice; a changed setting or rule makes new cells. Older code: cells that"
+        " were made before code changed on which they depend; each keeps its revision.",
+        columns=("task", "seeds", "command", "revisions", "of older code (cells)"),
     )  # fmt: skip
 
 

@@ -25,7 +25,10 @@ USAGE = {
     ("toy", "--set", "toy.lenght=4"): "toy: unknown setting 'lenght'; did you mean 'length'?",
     ("toy", "--set", "length=4"): "'length=4' must be written task.key=value",
     ("toy", "--data", "nowhere"): "--data nowhere: no such folder",
-    ("toy", "--report-only"): "--report-only: runs/compare/cells has no finished cell",
+    (
+        "toy",
+        "--report-only",
+    ): "--report-only: neither runs/compare/cells nor docs/figures/cells has",
 }
 
 

@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from bioplastic.unit_si import Malformed
 
 FORMAT = "bioplastic-cell"
 VERSION = 1
+WHOLE = frozenset(f.name for f in dataclasses.fields(Cost) if f.type in (int, "int"))
+"""Costs that are counts of whole things."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,8 +51,12 @@ class Cell:
         return f"{self.task.name} {self.learner.name} seed {self.seed}"
 
     def settings(self) -> dict[str, Any]:
-        """Every setting of the task and the learner, with their classes."""
-        return {"task": plain(self.task), "learner": plain(self.learner)}
+        """Every setting of the task and the learner, with their classes, but what only tells."""
+        both = {"task": plain(self.task), "learner": plain(self.learner)}
+        return {
+            who: {k: v for k, v in tree.items() if k not in source.SAYS}
+            for who, tree in both.items()
+        }
 
     def fingerprints(self) -> tuple[str, str]:
         """Hash of the settings and hash of the code, 16 hexadecimal digits each."""
@@ -74,11 +80,26 @@ class Finished:
     made: Mapping[str, Any]
 
 
+def started(finished: Finished) -> str:
+    """When a cell was started, UTC, to tell the latest of several; "" where it does not say."""
+    return str(finished.made.get("started", ""))
+
+
+class Behind(Protocol):
+    """Where else finished cells may lie."""
+
+    def load(self, cell: Cell, *, any_code: bool = False) -> Finished | None: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Store:
-    """The folder of finished cells; each file is complete or absent."""
+    """The folder of finished cells; each file is complete or absent.
+
+    behind   asked for what the folder does not have; nothing is written there
+    """
 
     folder: Path
+    behind: Behind | None = None
 
     def path(self, cell: Cell) -> Path:
         """Where the cell is kept."""
@@ -91,17 +112,22 @@ class Store:
     def load(self, cell: Cell, *, any_code: bool = False) -> Finished | None:
         """Return the finished cell, or None where it was not run.
 
-        any_code   also take one with equal settings that other code made, the latest of several
+        any_code   where none has this code, take one with equal settings that other code made, the
+                   latest of several
         Raises CorruptFile, naming the file, when it was truncated or changed.
         """
         path = self.path(cell)
         if path.is_file():
             return read(path)
-        if not any_code:
-            return None
+        found = self.behind.load(cell) if self.behind is not None else None
+        if found is not None or not any_code:
+            return found
         settings, _ = cell.fingerprints()
         stem = f"{cell.learner.name}-seed{cell.seed}-{settings}-"
-        return _latest([read(p) for p in (self.folder / cell.task.name).glob(f"{stem}*.json")])
+        older = [read(p) for p in (self.folder / cell.task.name).glob(f"{stem}*.json")]
+        if self.behind is not None:
+            older += [f for f in [self.behind.load(cell, any_code=True)] if f is not None]
+        return max(older, key=started, default=None)
 
     def save(self, finished: Finished) -> Path:
         """Write a finished cell, complete or not at all; return its path.
@@ -110,26 +136,8 @@ class Store:
         """
         r = finished.record
         path = self._path(r.task, r.learner, r.seed, finished.settings, finished.code)
-        body = {
-            "format": FORMAT, "version": VERSION, "settings": finished.settings,
-            "code": finished.code, "made": plain(finished.made), "record": encode(r),
-        }  # fmt: skip
-        body["sha256"] = _digest(body)
-        _write(path, json.dumps(body, indent=1, allow_nan=False) + "\n")
+        publish(path, json.dumps(to_tree(finished), indent=1, allow_nan=False) + "\n")
         return path
-
-    def newest(self) -> list[Finished]:
-        """The latest cell of each task, learner and seed, whatever settings and code made it."""
-        groups: dict[tuple[str, str, int], list[Finished]] = {}
-        for path in sorted(self.folder.glob("*/*.json")):
-            found = read(path)
-            r = found.record
-            groups.setdefault((r.task, r.learner, r.seed), []).append(found)
-        return [f for group in groups.values() if (f := _latest(group)) is not None]
-
-
-def _latest(found: list[Finished]) -> Finished | None:
-    return max(found, key=lambda f: str(f.made.get("started", "")), default=None)
 
 
 def read(path: Path) -> Finished:
@@ -139,31 +147,48 @@ def read(path: Path) -> Finished:
     """
     try:
         body = strict_json.parse(path.read_text(encoding="utf-8"))
-        if not isinstance(body, dict) or body.get("format") != FORMAT:
-            raise Malformed("not a cell")
-        if body.get("version") != VERSION:
-            raise Malformed(f"version {body.get('version')!r} is not {VERSION}")
-        if body.pop("sha256", None) != _digest(body):
-            raise Malformed("truncated or changed after it was written")
-        return Finished(
-            record=decode(body["record"]),
-            settings=str(body["settings"]), code=str(body["code"]), made=dict(body["made"]),
-        )  # fmt: skip
+        return from_tree(body)
     except (Malformed, OSError, KeyError, TypeError, ValueError, BioplasticError) as error:
         raise CorruptFile(f"{path}: {error}; remove the file to run the cell again") from None
+
+
+def to_tree(finished: Finished) -> dict[str, Any]:
+    """Return a cell as a JSON tree that holds its own hash."""
+    body = {
+        "format": FORMAT, "version": VERSION, "settings": finished.settings,
+        "code": finished.code, "made": plain(finished.made), "record": encode(finished.record),
+    }  # fmt: skip
+    return {**body, "sha256": _digest(body)}
+
+
+def from_tree(tree: Any) -> Finished:
+    """Return the cell that `to_tree` wrote; Malformed, KeyError, TypeError, ValueError if not."""
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise Malformed("not a cell")
+    if tree.get("version") != VERSION:
+        raise Malformed(f"version {tree.get('version')!r} is not {VERSION}")
+    body = {k: v for k, v in tree.items() if k != "sha256"}
+    if tree.get("sha256") != _digest(body):
+        raise Malformed("truncated or changed after it was written")
+    return Finished(
+        record=decode(body["record"]),
+        settings=str(body["settings"]), code=str(body["code"]), made=dict(body["made"]),
+    )  # fmt: skip
 
 
 def encode(record: Record) -> dict[str, Any]:
     """Return a record as a JSON tree; numbers that are not finite become "nan", "inf", "-inf"."""
     return {
         "task": record.task, "learner": record.learner, "rule": record.rule,
-        "seed": int(record.seed), "score": _coded(record.score), "note": record.note,
-        "cost": record.cost and {k: _coded(v) for k, v in asdict(record.cost).items()},
-        "extra": {str(k): _coded(v) for k, v in record.extra.items()},
-        "x": [_coded(v) for v in np.asarray(record.x)],
-        "y": [_coded(v) for v in np.asarray(record.y)],
+        "seed": int(record.seed), "score": _real(record.score), "note": record.note,
+        "cost": record.cost and {
+            k: _coded(v) if k in WHOLE else _real(v) for k, v in asdict(record.cost).items()
+        },
+        "extra": {str(k): _real(v) for k, v in record.extra.items()},
+        "x": [_real(v) for v in np.asarray(record.x)],
+        "y": [_real(v) for v in np.asarray(record.y)],
         "series": {
-            str(k): [[_coded(v) for v in np.asarray(part)] for part in pair]
+            str(k): [[_real(v) for v in np.asarray(part)] for part in pair]
             for k, pair in record.series.items()
         },
         "settings": plain(dict(record.settings)),
@@ -189,8 +214,7 @@ def decode(tree: Mapping[str, Any]) -> Record:
 
 def _cost(tree: Mapping[str, Any]) -> Cost:
     """Counts of whole things are ints again; fields that a later version added are at their 0."""
-    whole = {f.name for f in dataclasses.fields(Cost) if f.type in (int, "int")}
-    values: dict[str, Any] = {k: int(v) if k in whole else float(v) for k, v in tree.items()}
+    values: dict[str, Any] = {k: int(v) if k in WHOLE else float(v) for k, v in tree.items()}
     return Cost(**values)
 
 
@@ -231,12 +255,17 @@ def _coded(value: Any) -> float | int | str:
     return str(float(value))
 
 
+def _real(value: Any) -> float | int | str:
+    """A number that is read back as a float, so that a cell is written in one way only."""
+    return _coded(float(value))
+
+
 def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(strict_json.canonical(body).encode()).hexdigest()
 
 
-def _write(path: Path, text: str) -> None:
-    """Write beside the place and rename, so that a killed run leaves no half of a file."""
+def publish(path: Path, text: str) -> None:
+    """Write a text beside the place and rename, so that a killed run leaves no half of a file."""
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ import numpy as np
 from bioplastic import config, provenance
 from bioplastic.errors import BioplasticError, UsageError, nearest
 from bioplastic.learning.compare.cells import Cell, Finished, Store
+from bioplastic.learning.compare.progress import Progress
 from bioplastic.learning.learner import Learner, Unsuited
 from bioplastic.learning.learners import LEARNERS
 from bioplastic.learning.learners import learner as by_name
@@ -65,6 +66,7 @@ def choose(
     first_seed: int = 1,
     quick: bool = False,
     settings: Sequence[str] = (),
+    data: bool = True,
 ) -> Grid:
     """Return the cells that were asked for, after every question that can be refused was refused.
 
@@ -73,6 +75,7 @@ def choose(
     seeds       how many; None: as many as each task asks for (quick: 2)
     first_seed  the seeds are first_seed, first_seed + 1, …
     settings    "task.key=value" texts: sizes and paths of tasks
+    data        whether to look for the data of the tasks; a page of finished cells needs none
     Raises UsageError for unknown names, offering the nearest, and for seeds < 1; MissingData,
     naming every file, for tasks that were named and lack one.
     """
@@ -88,7 +91,9 @@ def choose(
         if name not in wanted:
             raise UsageError(f"{name}: a setting was given, but the task is not among those to run")
     tasks = [make(name, changed.get(name, ()), quick=quick) for name in wanted]
-    tasks, left_out = _checked(tasks, named=bool(names) or quick)
+    left_out: dict[str, str] = {}
+    if data:
+        tasks, left_out = _checked(tasks, named=bool(names) or quick)
     cells: list[Cell] = []
     each = _chosen(tasks, learners, quick=quick and not names)
     for one, taking in zip(tasks, each, strict=True):
@@ -170,20 +175,6 @@ def _chosen(tasks: Sequence[Task], asked: Sequence[str], *, quick: bool) -> list
         more = [n for n in names if n not in somewhere]
         found.append([*chosen, *(by_name(n) for n in dict.fromkeys(more))])
     return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One finished cell, for a line on the screen.
-
-    done, total   cells behind, cells in all        fresh   False: it was there already
-    """
-
-    cell: Cell
-    finished: Finished
-    done: int
-    total: int
-    fresh: bool
 
 
 def run(

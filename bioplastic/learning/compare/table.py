@@ -12,7 +12,7 @@ from bioplastic.learning.compare.energy import Energy, energy
 from bioplastic.learning.compare.paired import Interval, Paired, compare, holm, interval
 from bioplastic.learning.task import Metric, Published, Record, Target, Task
 
-GROUPS = ("local", "three-factor", "backprop", "floor", "ablation")
+GROUPS = ("local", "three-factor", "backprop", "least-squares", "floor", "ablation")
 """Order of the tables. "floor": what learns no weights, such as counts, a suffix table, kNN."""
 
 

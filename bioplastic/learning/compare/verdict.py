@@ -17,6 +17,7 @@ NAMES = {
     "local": "local rule",
     "three-factor": "three-factor rule",
     "backprop": "backprop",
+    "least-squares": "least squares",
     "floor": "floor",
 }
 
@@ -58,12 +59,13 @@ def sentences(standing: Standing) -> list[str]:
     if ours is None:
         found.append("No local rule has a figure here.")
     else:
-        rivals = [standing.first(group) for group in ("three-factor", "backprop", "floor")]
+        rivals = [standing.first(group) for group in NAMES if group != "local"]
         duels = [_duel(standing, ours, rival) for rival in rivals if rival is not None]
         if duels:
             found.append(f"{ours.learner} {'; '.join(duels)}.")
     if standing.target is not None:
         found.append(target(standing))
+    found += published(standing)
     found += missing(standing)
     return found
 
@@ -94,6 +96,23 @@ def target(standing: Standing) -> str:
     reached = standing.better(found.score, wanted.score)
     amount = apart(standing, found.score, wanted.score)
     return f"{said} {'Reached' if reached else 'Missed'}: {figure(found.score)}, by {amount}."
+
+
+def published(standing: Standing) -> list[str]:
+    """How far our own learner of the same kind is from a published row, where there is one."""
+    found = []
+    for row in standing.published:
+        ours = next((e for e in standing.entries if e.learner == row.ours), None)
+        if ours is None or ours.interval is None:
+            continue
+        amount = apart(standing, ours.score, row.score)
+        which = f"the published {row.name} ({figure(row.score)})"
+        if ours.score == row.score:
+            found.append(f"{ours.learner} reaches {which} exactly.")
+        else:
+            how = "better than" if standing.better(ours.score, row.score) else "short of"
+            found.append(f"{ours.learner} ({figure(ours.score)}) is {amount} {how} {which}.")
+    return found
 
 
 def missing(standing: Standing) -> list[str]:

@@ -9,6 +9,7 @@ from bioplastic.learning.learner import Learner
 
 LEARNERS: dict[str, str] = {
     "attention": "attention:Attention",
+    "attention_order10": "attention:LongAttention",
     "attention_backprop": "attention_backprop:AttentionBackprop",
     "attention_no_plasticity": "attention_ablations:NoPlasticity",
     "attention_no_recruitment": "attention_ablations:NoRecruitment",

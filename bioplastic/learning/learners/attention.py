@@ -120,3 +120,11 @@ class Attention(Learner):
     def locality(self) -> tuple[Use, ...]:
         """The audit of theta-phase STDP, gains, fast states and recruitment."""
         return THETA_STDP
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongAttention(Attention):
+    """`Attention` with contexts of up to ten symbols: better on text, for more memory and work."""
+
+    name: str = "attention_order10"
+    order: int = 10

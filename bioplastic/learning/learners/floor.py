@@ -60,6 +60,13 @@ class Floor(Learner):
         elif self.order is not None:
             raise UsageError(f"{self.name}: order={self.order}, but it has no context")
 
+    def settings(self) -> dict[str, Any]:
+        """Hyperparameters; PPMd says that its operations are not counted."""
+        found = super().settings()
+        if self.name == "ppmd":
+            found["uncounted"] = "operations and traffic: the coder is a library that tells neither"
+        return found
+
     def _predictor(self) -> Any:
         _, predictor, longest = _CONTEXT[self.name]
         return predictor() if self.order is None else predictor(**{longest: self.order})

@@ -349,7 +349,5 @@ class PPMdStudent(FloorStudent):
         return np.repeat(np.diff(sizes) / width, width)
 
     def cost(self) -> Cost:
-        """The coder's memory; its operations are not known and stand as zero."""
-        return self._cost(
-            bytes_=self.predictor.memory, counts=0, operations=0.0, touched=float(self.symbols)
-        )
+        """The coder's memory; its work is not known, and `Floor.settings` says so."""
+        return self._cost(bytes_=self.predictor.memory, counts=0, operations=0.0, touched=0.0)

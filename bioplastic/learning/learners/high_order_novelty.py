@@ -199,6 +199,10 @@ class Familiar(Learner):
 
         return replace(learner(self.inner), **dict(self.inner_settings))
 
+    def made_of(self) -> tuple[object, ...]:
+        """The learner behind."""
+        return (self.behind(),)
+
     def begin(self, space: Space, *, seed: int) -> FamiliarStudent:
         """Start both."""
         if not isinstance(space, Symbols):

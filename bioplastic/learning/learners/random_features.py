@@ -36,7 +36,7 @@ class RandomFeatures(ImageLearner):
     """
 
     name: str = "random_features"
-    rule: str = "none"
+    rule: str = "least-squares"
     neurons: int = 400
     ridge: float = 1e-4
 

@@ -30,7 +30,7 @@ class AdaptiveFilter(Learner):
     """
 
     name: str = "adaptive_filter"
-    rule: str = "backprop"
+    rule: str = "least-squares"
     window: int = 48
     forgetting: float = 0.9995
     ridge: float = 1.0
