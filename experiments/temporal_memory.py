@@ -132,7 +132,10 @@ def _simulate(
 
     On integers the seconds are without compilation and lowering; on brian2 they hold everything.
     """
-    origin = {"experiment": "temporal-memory", "seed": seed, "backend": backend}
+    origin = {
+        "experiment": "temporal-memory", "seed": seed, "backend": backend,
+        "dt_seconds": float(config.dt),
+    }  # fmt: skip
     dt, steps = config.dt, round(float(parameters(config).duration / config.dt))
     if backend == "brian2":
         start = time.process_time()

@@ -73,8 +73,10 @@ def temporal_memory(p: Parameters, rng: np.random.Generator) -> Network:
         sources=sources,
         populations=[_excitatory(p), _inhibitory(p)],
         projections=projections,
-        notes={"group": group, "element_times": times, "sequences": p.sequences},
-    )
+        notes={
+            "group": group, "element_times": times, "sequences": p.sequences, "winners": p.winners,
+        },
+    )  # fmt: skip
 
 
 def _excitatory(p: Parameters) -> Population:

@@ -62,7 +62,7 @@ class Lowering(Protocol):
         ...
 
 
-LOWERINGS = {"dendritic attention": "loihi_attention"}
+LOWERINGS = {"dendritic attention": "loihi_attention", "temporal memory": "loihi_memory"}
 """The module of each, by the network that it takes."""
 
 

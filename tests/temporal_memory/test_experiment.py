@@ -57,7 +57,7 @@ def test_toy_run_on_every_backend(small, backend):
     assert permanence.shape == before.shape
     assert np.any(permanence != before)
     origin = {"experiment": "temporal-memory", "seed": 3, "backend": backend}
-    assert learned.manifest == origin
+    assert learned.manifest == {**origin, "dt_seconds": 1e-4}
 
 
 def test_several_seeds_have_metrics_and_figures_of_their_own(small):

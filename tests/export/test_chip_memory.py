@@ -1,0 +1,79 @@
+"""From a run of the temporal memory to a bundle for a chip, and what its check says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bioplastic import cli
+from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
+from bioplastic.export import bundle as bundles
+from bioplastic.export import loihi
+from bioplastic.export.lowerings import follows, lowering_of
+from bioplastic.learned import Learned
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Set I, in the middle of learning: sequences are predicted wrongly, codes are half sparse."""
+    folder = tmp_path_factory.mktemp("chip") / "run"
+    command = ["run", "temporal-memory", "--set", "episodes=19", "--out", str(folder)]
+    assert cli.main(command) == 0
+    return folder
+
+
+@pytest.mark.parametrize("target", ["loihi", "brian2-loihi", "sanafe"])
+def test_a_run_becomes_a_bundle_that_predicts_the_same(run, tmp_path, capsys, target):
+    out = tmp_path / "bundle"
+    assert cli.main(["export", str(run), "--to", target, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    made = bundles.read(out)
+    shown = made.facts["as_learned"]
+    assert shown["elements"] == shown["active"] == shown["predicted"] > 100
+    assert shown["sequences"] == 2 * 19
+    assert shown["error"] == shown["own_error"] > 0
+    assert f"prediction error {shown['error']:.4f} on the chip" in printed
+    assert made.facts["shuffled"]["elements"] == shown["elements"]
+    assert sum(p.size for p in made.network.populations) == 4 * 900 + 6
+    assert made.steps > 8000
+    assert all(len(when) for when, _ in made.expected.values())
+    assert cli.main(["verify", str(out), "--with", "cpu"]) == 0
+
+
+def test_check_writes_nothing_and_says_what_is_lost(run, capsys):
+    before = sorted(run.parent.iterdir())
+    assert cli.main(["export", str(run), "--to", "loihi", "--check"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"compartments +1,024 of +1,024", out)
+    assert "excitatory.distal: 5 inputs start a plateau" in out
+    assert re.search(r"\d+ in random order: the same answer in \d+, the same are predicted", out)
+    assert sorted(run.parent.iterdir()) == before
+
+
+def test_what_cannot_be_exported(run):
+    learned = Learned.load(run / "learned.h5")
+    with pytest.raises(CorruptFile, match="does not say its grid: dt_seconds = None"):
+        loihi.prepare(Learned(learned.description, learned.arrays, {}), None)
+    silent = replace(
+        learned.description,
+        sources=[
+            replace(s, train=replace(s.train, i=np.zeros(0, int), t=s.train.t[:0]))
+            for s in learned.description.sources
+        ],
+    )
+    with pytest.raises(UsageError, match="no source spikes: a golden trace needs a stimulus"):
+        loihi.prepare(Learned(silent, learned.arrays, learned.manifest), None)
+
+
+def test_a_network_that_no_lowering_takes(run):
+    drawn = Learned.load(run / "learned.h5").description
+    plain = replace(drawn, populations=drawn.populations[1:], projections=[])
+    assert not follows(plain)
+    with pytest.raises(UnsupportedModel) as error:
+        lowering_of(plain)
+    said = str(error.value)
+    assert "cannot be written in a chip's integers: as dendritic attention: " in said
+    assert "as temporal memory: temporal memory, set I: no population has a PlateauBranch" in said
