@@ -13,6 +13,7 @@ from bioplastic.errors import CorruptFile, UsageError, nearest
 if TYPE_CHECKING:
     import numpy as np
 
+    from bioplastic.learned import Learned
     from bioplastic.runs import RunFolder
 
 AHEAD = 2000
@@ -25,14 +26,13 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
         "--to",
-        required=True,
         metavar="TARGET",
         help="a file format of spikes or a chip; a wrong name lists them",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="default RUN-TARGET beside the run")
     parser.add_argument(
         "--check", action="store_true",
-        help="only say what a chip would hold and lose; write nothing",
+        help="only say what a chip, or without --to each chip, would hold and lose; write nothing",
     )  # fmt: skip
     parser.set_defaults(verb=main)
 
@@ -43,6 +43,10 @@ def main(arguments: argparse.Namespace) -> int:
     from bioplastic.runs import RunFolder
 
     targets = (*export.TARGETS, *export.CHIPS)
+    if arguments.to is None:
+        if not arguments.check:
+            raise UsageError(f"--to TARGET says what to write (valid: {', '.join(targets)})")
+        return _every_chip(RunFolder.open(arguments.run))
     if arguments.to not in targets:
         raise UsageError(f"no target {arguments.to!r}{nearest(arguments.to, targets)}")
     run = RunFolder.open(arguments.run)
@@ -58,16 +62,13 @@ def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     """Prepare the network of a run for a chip; print the check; write the bundle unless asked."""
     from bioplastic.export import CHIPS
     from bioplastic.export.lowerings import follows
-    from bioplastic.learned import Learned
 
     chip = import_module(f"bioplastic.export.{CHIPS[arguments.to]}")
     name = f"{run.path.resolve().name}-{arguments.to}"
     folder = arguments.out or run.path.resolve().with_name(name)
     if not arguments.check and (folder.exists() or folder.is_symlink()):
         raise UsageError(f"--out {folder}: exists already; nothing is overwritten")
-    if not (run.path / "learned.h5").is_file():
-        raise UsageError(f"{run.path}: this run learned no network that could be exported")
-    learned = Learned.load(run.path / "learned.h5")
+    learned = _learned(run)
     symbols = _symbols(run) if follows(learned.description) else None
     ready = chip.prepare(learned, symbols, arguments.to)
     print("\n".join(ready.lines()), flush=True)
@@ -75,6 +76,36 @@ def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
         return 0 if ready.fits else 1
     written = chip.write(ready, folder)
     print(f"{written}: a bundle; check it with: bioplastic verify {written}")
+    return 0
+
+
+def _learned(run: RunFolder) -> Learned:
+    from bioplastic.learned import Learned
+
+    if not (run.path / "learned.h5").is_file():
+        raise UsageError(f"{run.path}: this run learned no network that could be exported")
+    return Learned.load(run.path / "learned.h5")
+
+
+def _every_chip(run: RunFolder) -> int:
+    """Print every limit of every chip against the network, and what it predicts there."""
+    from bioplastic.export import loihi, preflight
+    from bioplastic.export.limits import CHIPS
+    from bioplastic.export.lowerings import follows
+
+    learned = _learned(run)
+    symbols = _symbols(run) if follows(learned.description) else None
+    made = {}
+    for chip in CHIPS:
+        if chip.target not in made:
+            made[chip.target] = loihi.prepare(learned, symbols, chip.target)
+            ready = made[chip.target]
+            print("\n".join([ready.title(), *ready.losses()]), flush=True)
+    for chip in CHIPS:
+        found = preflight.preflight(chip, made[chip.target].made.network)
+        verdict = "passes no limit" if found.fits else "cannot hold it"
+        print(f"{chip.name}: {verdict} ({chip.what}; as lowered for {chip.target})")
+        print("\n".join(row.line() for row in found.rows), flush=True)
     return 0
 
 

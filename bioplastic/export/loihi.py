@@ -15,43 +15,64 @@ from typing import Any
 
 import numpy as np
 
+from bioplastic.errors import UsageError
 from bioplastic.export import bundle as bundles
 from bioplastic.export import sanafe
 from bioplastic.export.lowerings import Lowered, lowering_of
-from bioplastic.export.placement import Placement, place, refuse_unless_it_fits
+from bioplastic.export.placement import Placement, place
+from bioplastic.export.preflight import (
+    Preflight,
+    chip_named,
+    preflight,
+    refuse_unless_it_fits,
+)
 from bioplastic.export.sealed import write_json
 from bioplastic.export.verify import SCRIPTS
+from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.learned import Learned
+from bioplastic.quantize.loihi_dead import dead_populations
+from bioplastic.quantize.report import Dead
+
+HELD = {"loihi": "Loihi", "brian2-loihi": "Loihi", "sanafe": "SANA-FE"}
+"""The chip whose limits hold for a target."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prepared:
     """A network that is ready to be written, and what the chip costs it.
 
-    made   the lowered network, its stimulus, and what it predicts
+    made     the lowered network, its stimulus, and what it predicts
+    limits   every limit of the chip, and how much of it is used
+    dead     populations that can never spike      silent  those that never did in the trace
     """
 
     target: str
     made: Lowered
     placement: Placement
+    limits: Preflight
+    dead: tuple[Dead, ...]
+    silent: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
         """Whether the chip holds it."""
-        return self.placement.fits
+        return self.limits.fits
 
     def lines(self) -> list[str]:
         """What `--check` prints."""
+        return [self.title(), *(row.line() for row in self.limits.rows), *self.losses()]
+
+    def title(self) -> str:
+        """Target and size."""
         net = self.made.network
         neurons = sum(p.size for p in net.populations)
         synapses = sum(len(q.i) for q in net.projections)
-        found = [
-            f"{self.target}: {neurons:,} neurons, {synapses:,} synapses;"
-            f" limits: {self.placement.chip.source}"
-        ]
-        for r in self.placement.resources:
-            mark = "" if r.fits else "   PASSED"
-            found.append(f"  {r.name:14} {r.used:>10,} of {r.most:>10,}  {r.where}{mark}")
+        return f"{self.target}: {neurons:,} neurons, {synapses:,} synapses on {self.limits.chip}"
+
+    def losses(self) -> list[str]:
+        """What never spikes, what was rounded, and how well it predicts before and after."""
+        found = [f"  dead: {d.what} can never spike: {d.reason}" for d in self.dead]
+        found += [f"  silent: {name} never spikes in the trace" for name in self.silent]
         return found + self.made.lines()
 
 
@@ -62,7 +83,19 @@ def prepare(learned: Learned, symbols: np.ndarray | None, target: str = "loihi")
     Raises UnsupportedModel for what cannot be lowered, CorruptFile for a file without its grid.
     """
     made = lowering_of(learned.description).lower(learned, symbols, target)
-    return Prepared(target=target, made=made, placement=place(made.network))
+    placement, dead = place(made.network), dead_populations(made.network)
+    return Prepared(
+        target=target, made=made, placement=placement,
+        limits=preflight(chip_named(HELD[target]), made.network, placement),
+        dead=dead, silent=_silent(made, {d.what for d in dead}),
+    )  # fmt: skip
+
+
+def _silent(made: Lowered, dead: set[str]) -> tuple[str, ...]:
+    """Populations that could spike and did not while the trace was made."""
+    stimulus, steps = made.trace()
+    spikes = run_loihi(made.network, stimulus, steps).spikes if steps else {}
+    return tuple(n for n, record in spikes.items() if not len(record.ids) and n not in dead)
 
 
 def write(ready: Prepared, folder: Path) -> Path:
@@ -72,11 +105,13 @@ def write(ready: Prepared, folder: Path) -> Path:
     there is nothing to make a trace of.
     """
     network = ready.made.network
-    refuse_unless_it_fits(network, ready.placement)
+    refuse_unless_it_fits(network, ready.limits)
     if ready.target == "sanafe":
         sanafe.check(network)
     stimulus, steps = ready.made.trace()
-    bundle = bundles.made(network, stimulus, steps, {"target": ready.target, **ready.made.facts()})
+    if not steps:
+        raise UsageError("nothing is shown: a golden trace needs a stimulus")
+    bundle = bundles.made(network, stimulus, steps, _facts(ready))
 
     def more(partial: Path) -> None:
         write_json(partial / "placement.json", _placed(ready))
@@ -87,6 +122,15 @@ def write(ready: Prepared, folder: Path) -> Path:
                 shutil.copyfile(SCRIPTS / name, partial / name)
 
     return bundles.write(bundle, folder, more)
+
+
+def _facts(ready: Prepared) -> dict[str, Any]:
+    return {
+        "target": ready.target,
+        "dead": [d.what for d in ready.dead],
+        "silent": list(ready.silent),
+        **ready.made.facts(),
+    }
 
 
 def _placed(ready: Prepared) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from brian2 import second
 
 from bioplastic.analysis import bits
 from bioplastic.description import Network
-from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
+from bioplastic.errors import CorruptFile, UnsupportedModel
 from bioplastic.export import sanafe
 from bioplastic.export.lowerings import TRACE_STEPS, Spikes
 from bioplastic.kernels.circuit.run import run_circuit
@@ -59,8 +59,6 @@ class LoweredAttention:
         """The first symbols, as many cycles as make a golden trace."""
         period = self.made.form.period
         cycles = min(len(self.symbols), -(-TRACE_STEPS // period))
-        if cycles == 0:
-            raise UsageError("no symbols: a golden trace needs a stimulus")
         return self.made.stimulus(self.symbols[:cycles]), cycles * period
 
     def lines(self) -> list[str]:

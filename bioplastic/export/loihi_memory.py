@@ -11,7 +11,7 @@ from brian2 import second
 
 from bioplastic.analysis.temporal_memory_sets import Answers, Elements, answers, equal_sets
 from bioplastic.description import Network, SpikeTrain
-from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
+from bioplastic.errors import CorruptFile, UnsupportedModel
 from bioplastic.export import sanafe
 from bioplastic.export.lowerings import TRACE_STEPS, Spikes
 from bioplastic.kernels import dispatch
@@ -132,8 +132,7 @@ def lower(learned: Learned, symbols: np.ndarray | None, target: str) -> LoweredM
     """Lower a learned temporal memory, plasticity off, and compare it with its integers.
 
     symbols   not used: the description holds what is shown
-    Raises UnsupportedModel for what cannot be lowered, UsageError for a network that is shown
-    nothing, CorruptFile for a file without its grid.
+    Raises UnsupportedModel for what cannot be lowered, CorruptFile for a file without its grid.
     """
     dt = learned.manifest.get("dt_seconds")
     if not isinstance(dt, float) or not 0 < dt < 1:
@@ -142,9 +141,7 @@ def lower(learned: Learned, symbols: np.ndarray | None, target: str) -> LoweredM
     parts, made = parts_of(still), loihi_memory(still, FORMS[target])
     trains = {s.name: s.train for s in still.sources}
     last = max((float(t.t[-1]) for t in trains.values() if len(t)), default=-1.0)
-    if last < 0:
-        raise UsageError(f"{still.name}: no source spikes: a golden trace needs a stimulus")
-    steps = min(TRACE_STEPS, made.form.steps(last + TAIL))
+    steps = 0 if last < 0 else min(TRACE_STEPS, made.form.steps(last + TAIL))
     own = _Both(parts=parts, made=made, integers=integers(still, dt * second), steps=steps)
     return LoweredMemory(
         made=made, stimulus=made.stimulus(trains, steps), steps=steps,

@@ -32,7 +32,7 @@ class Lowered(Protocol):
     def trace(self) -> tuple[Mapping[str, Spikes], int]:
         """Stimulus of the golden trace, source → (steps, ids), and its length in steps.
 
-        Raises UsageError where there is nothing to show.
+        0 steps where there is nothing to show.
         """
         ...
 

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bioplastic.errors import UnsupportedModel
+from bioplastic.export.limits import (
+    LOIHI_AXONS,
+    LOIHI_BITS,
+    LOIHI_CORES,
+    LOIHI_NEURONS,
+)
 from bioplastic.kernels.loihi.layout import Arrays, arrays
 from bioplastic.quantize.loihi import LoihiNetwork
 
@@ -39,11 +44,11 @@ class Chip:
 
 LOIHI = Chip(
     name="Loihi",
-    cores=128,
-    compartments=1024,
-    in_axons=4096,
-    out_axons=4096,
-    synapse_bits=1 << 20,
+    cores=LOIHI_CORES,
+    compartments=LOIHI_NEURONS,
+    in_axons=LOIHI_AXONS,
+    out_axons=LOIHI_AXONS,
+    synapse_bits=LOIHI_BITS,
     source="Davies et al. 2018; axons and synapse memory as nengo-loihi 1.1 checks them",
 )
 
@@ -91,7 +96,7 @@ def place(network: LoihiNetwork, chip: Chip = LOIHI) -> Placement:
     """Fill the cores; a neuron opens a new core where it would pass a limit of the present one.
 
     What passes a limit all the same (a neuron with too many axons, too many cores) is in the
-    result: `Placement.fits` says so, `refuse_unless_it_fits` raises.
+    result: `Placement.fits` says so, `preflight.refuse_unless_it_fits` raises.
     """
     flat = arrays(network)
     pre = np.repeat(np.arange(len(flat.first) - 1), np.diff(flat.first))
@@ -153,18 +158,3 @@ def _used(flat: Arrays, pre: np.ndarray, core: np.ndarray, chip: Chip) -> tuple[
             )
         )  # fmt: skip
     return tuple(resources)
-
-
-def refuse_unless_it_fits(network: LoihiNetwork, placement: Placement) -> None:
-    """Raise UnsupportedModel with every limit that is passed and the smallest change that helps."""
-    over = [r for r in placement.resources if not r.fits]
-    if not over:
-        return
-    words = "; ".join(f"{r.name} {r.used:,} of {r.most:,} ({r.where})" for r in over)
-    share = max(r.used / r.most for r in over)
-    neurons = sum(p.size for p in network.populations)
-    raise UnsupportedModel(
-        f"{network.name!r} with {neurons:,} neurons does not fit {placement.chip.name}: {words}."
-        f" About {int(neurons / share):,} neurons would: learn from fewer symbols or use shorter"
-        " contexts"
-    )

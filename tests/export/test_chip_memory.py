@@ -11,7 +11,7 @@ import pytest
 from bioplastic import cli
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
 from bioplastic.export import bundle as bundles
-from bioplastic.export import loihi
+from bioplastic.export import loihi, loihi_memory
 from bioplastic.export.lowerings import follows, lowering_of
 from bioplastic.learned import Learned
 
@@ -53,7 +53,7 @@ def test_check_writes_nothing_and_says_what_is_lost(run, capsys):
     assert sorted(run.parent.iterdir()) == before
 
 
-def test_what_cannot_be_exported(run):
+def test_what_cannot_be_exported(run, tmp_path):
     learned = Learned.load(run / "learned.h5")
     with pytest.raises(CorruptFile, match="does not say its grid: dt_seconds = None"):
         loihi.prepare(Learned(learned.description, learned.arrays, {}), None)
@@ -64,8 +64,10 @@ def test_what_cannot_be_exported(run):
             for s in learned.description.sources
         ],
     )
-    with pytest.raises(UsageError, match="no source spikes: a golden trace needs a stimulus"):
-        loihi.prepare(Learned(silent, learned.arrays, learned.manifest), None)
+    ready = loihi.prepare(Learned(silent, learned.arrays, learned.manifest), None)
+    with pytest.raises(UsageError, match="nothing is shown: a golden trace needs a stimulus"):
+        loihi.write(ready, tmp_path / "bundle")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_no_lowering_takes(run):
@@ -77,3 +79,48 @@ def test_a_network_that_no_lowering_takes(run):
     said = str(error.value)
     assert "cannot be written in a chip's integers: as dendritic attention: " in said
     assert "as temporal memory: temporal memory, set I: no population has a PlateauBranch" in said
+
+
+def test_every_chip_is_checked_in_one_go(run, capsys):
+    before = sorted(run.parent.iterdir())
+    assert cli.main(["export", str(run), "--check"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("as learned: the same neurons answer in") == 2  # loihi, and sanafe's delays
+    verdicts = dict(re.findall(r"^([\w\- ]+\d?): (passes no limit|cannot hold it) \(", out, re.M))
+    assert verdicts == {
+        "Loihi": "passes no limit", "Loihi 2": "passes no limit", "SANA-FE": "passes no limit",
+        "SpiNNaker 1": "passes no limit", "TrueNorth": "cannot hold it",
+        "DYNAP-SE2": "cannot hold it", "Xylo A2": "cannot hold it", "Xylo A3": "cannot hold it",
+        "Xylo IMU": "cannot hold it", "BrainScaleS-2": "cannot hold it",
+    }  # fmt: skip
+    assert re.search(r"neurons +3,606 of +1,008  all   PASSED: about 1,008 of 3,606 neurons", out)
+    assert sorted(run.parent.iterdir()) == before
+    assert cli.main(["export", str(run)]) == 2
+    assert "--to TARGET says what to write (valid: aedat2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exponent", [0, 2])
+def test_a_network_that_fell_silent_is_reported(run, monkeypatch, exponent):
+    """Drives as a wrong scale would leave them: nothing is active, and the check says it."""
+    learned = Learned.load(run / "learned.h5")
+    right = loihi_memory.loihi_memory
+
+    def wrong(network, form):
+        made = right(network, form)
+        projections = [
+            replace(q, exponent=exponent) if q.name.startswith("external") else q
+            for q in made.network.projections
+        ]
+        return replace(made, network=replace(made.network, projections=tuple(projections)))
+
+    monkeypatch.setattr(loihi_memory, "loihi_memory", wrong)
+    ready = loihi.prepare(learned, None)
+    said = "\n".join(ready.lines())
+    assert ready.made.facts()["as_learned"]["active"] == 0
+    every = [p.name for p in ready.made.network.populations]
+    if exponent == 0:  # so weak that it is proved
+        assert re.search(r"dead: excitatory can never spike: all its inputs .* \d+% below", said)
+        assert [d.what for d in ready.dead] == every
+    else:
+        assert list(ready.silent) == every
+        assert "silent: inhibitory never spikes in the trace" in said

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from bioplastic.errors import UnsupportedModel
-from bioplastic.export.placement import LOIHI, axon_bits, place, refuse_unless_it_fits
+from bioplastic.export.placement import LOIHI, axon_bits, place
+from bioplastic.export.preflight import chip_named, preflight, refuse_unless_it_fits
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import one
 
@@ -76,7 +77,7 @@ def test_what_does_not_fit_is_refused_with_what_would():
     wide = replace(net, populations=(replace(net.populations[0], size=20),))
     placed = place(wide, SMALL)
     assert not placed.fits
-    with pytest.raises(UnsupportedModel, match=r"20 neurons does not fit small: cores 7 of 4") as e:
-        refuse_unless_it_fits(wide, placed)
-    assert "About 11 neurons would" in str(e.value)
-    refuse_unless_it_fits(net, place(net, SMALL))
+    with pytest.raises(UnsupportedModel, match=r"does not fit Loihi: cores 7 of 4 \(chip\)") as e:
+        refuse_unless_it_fits(wide, preflight(chip_named("Loihi"), wide, placed))
+    assert "about 11 of 20 neurons" in str(e.value)
+    refuse_unless_it_fits(net, preflight(chip_named("Loihi"), net, place(net, SMALL)))
