@@ -33,6 +33,8 @@ from bioplastic.learned import Learned
 from bioplastic.quantize.loihi_dead import dead_populations
 from bioplastic.quantize.report import Dead
 
+LOADER = ("replay_lava.py", "replay_lava_record.py", "replay_common.py")
+"""Scripts that build and run a bundle in lava-nc."""
 HELD = {"loihi": "Loihi", "brian2-loihi": "Loihi", "sanafe": "SANA-FE"}
 """The chip whose limits hold for a target."""
 
@@ -118,7 +120,7 @@ def write(ready: Prepared, folder: Path) -> Path:
         if ready.target == "sanafe":
             sanafe.write(network, bundle.stimulus, bundle.steps, partial)
         elif ready.target == "loihi":
-            for name in ("replay_lava.py", "replay_common.py"):
+            for name in LOADER:
                 shutil.copyfile(SCRIPTS / name, partial / name)
 
     return bundles.write(bundle, folder, more)

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("target", "files"), [
-    ("loihi", {"replay_lava.py", "replay_common.py"}),
+    ("loihi", set(loihi.LOADER)),
     ("brian2-loihi", set()),
     ("sanafe", {"architecture.yaml", "network.yaml"}),
 ])  # fmt: skip

@@ -2,6 +2,8 @@
 
 import dataclasses
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import replay_common as common
@@ -24,10 +26,10 @@ def main(bundle, out):
     dataclasses._get_field = _tolerant
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
-    from lava.proc.io.sink import RingBuffer as Sink
     from lava.proc.io.source import RingBuffer as Source
     from lava.proc.lif.process import LIF
     from lava.proc.sparse.process import DelaySparse, Sparse
+    from replay_lava_record import PyRecorder, Recorder
 
     network, arrays, steps = common.load(bundle)
     for p in network["populations"]:
@@ -39,8 +41,9 @@ def main(bundle, out):
     places, members = common.grouped(network, ("du", "dv", "vth", "bias_exponent"))
     stimulus = common.stimulus(network, arrays, steps)
     source = Source(data=stimulus)
-    out_port, in_port, sinks, last = {None: source.s_out}, {}, {}, source
-    for key, neurons in members.items():
+    out_port, in_port, recorded, last = {None: source.s_out}, {}, {}, source
+    held = tempfile.TemporaryDirectory(prefix="replay-lava-")
+    for k, (key, neurons) in enumerate(members.items()):
         if key is None:
             continue
         du, dv, vth, bias_exponent = key
@@ -50,8 +53,9 @@ def main(bundle, out):
             bias_mant=bias.astype(np.int32), bias_exp=bias_exponent,
         )  # fmt: skip
         out_port[key], in_port[key] = last.s_out, last.a_in
-        sinks[key] = Sink(shape=(len(neurons),), buffer=steps)
-        last.s_out.connect(sinks[key].a_in)
+        recorded[key] = Path(held.name) / f"{k}.npz"
+        recorder = Recorder(size=len(neurons), steps=steps, path=str(recorded[key]))
+        last.s_out.connect(recorder.a_in)
     for (pre, post, delay, exponent), (i, j, w) in common.links(network, arrays, places).items():
         if len(set(zip(i.tolist(), j.tolist(), strict=True))) < len(i):
             common.refuse(f"lava: two synapses of one pair with delay {delay}")
@@ -64,11 +68,16 @@ def main(bundle, out):
             made = Sparse(**settings)
         out_port[pre].connect(made.s_in)
         made.a_out.connect(in_port[post])
-    last.run(condition=RunSteps(num_steps=steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    found = np.zeros((sum(map(len, members.values())), steps), np.int8)
-    for key, sink in sinks.items():
-        found[members[key]] = sink.data.get()
+    simulated = Loihi2SimCfg(
+        select_tag="fixed_pt", exception_proc_model_map={Recorder: PyRecorder}
+    )  # fmt: skip
+    last.run(condition=RunSteps(num_steps=steps), run_cfg=simulated)
     last.stop()
+    found = np.zeros((sum(map(len, members.values())), steps), np.int8)
+    with held:
+        for key, path in recorded.items():
+            with np.load(path) as spikes:
+                found[members[key][spikes["ids"]], spikes["steps"]] = 1
     common.store(out, common.by_population(network, found))
 
 
