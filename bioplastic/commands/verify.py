@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     parser.add_argument(
         "--with", dest="tools", metavar="A,B",
-        help="reference, cpu, lava, brian2-loihi, sanafe; default: all that are here",
+        help="reference, cpu, lava, brian2-loihi, sanafe, spynnaker, as the bundle's kind has them;"
+        " default: all that are here",
     )  # fmt: skip
     parser.add_argument(
         "--python", metavar="PATH", help="interpreter that has the tools; default .verifiers"
@@ -21,30 +23,39 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--timeout", type=float, default=3600.0, metavar="S", help="seconds a tool may take"
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write what the tools said there, as JSON"
+    )
     parser.set_defaults(verb=main)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a tool; 0 when all that ran agree and all that were named ran, else 1."""
     from bioplastic.errors import UsageError
-    from bioplastic.export import bundle as bundles
     from bioplastic.export import verify
 
-    chosen = verify.names(arguments.tools)
     if not arguments.timeout > 0:
         raise UsageError(f"--timeout {arguments.timeout:g}: must be above 0 s")
+    if arguments.report is not None and arguments.report.exists():
+        raise UsageError(f"--report {arguments.report}: exists already; nothing is overwritten")
+    kind = verify.kind_of(arguments.bundle)
+    chosen = verify.names(arguments.tools, kind.TOOLS)
     python = verify.interpreter(arguments.python)
-    bundle = bundles.read(arguments.bundle)
-    neurons = sum(p.size for p in bundle.network.populations)
-    print(f"{bundle.network.name}: {neurons:,} neurons, {bundle.steps:,} steps", flush=True)
+    bundle = kind.read(arguments.bundle)
+    print(kind.title(bundle), flush=True)
     bad = ("differs", "failed") if arguments.tools is None else ("differs", "failed", "absent")
-    wrong = False
+    verdicts = []
     for tool in chosen:
         found = verify.verify(
-            bundle, arguments.bundle, tool, python=python, seconds=arguments.timeout
-        )
+            bundle, arguments.bundle, tool, python=python, seconds=arguments.timeout,
+            tools=kind.TOOLS,
+        )  # fmt: skip
         print(f"  {tool:12} {found.outcome:8} {found.message}", flush=True)
         for name, value in found.figures.items():
             print(f"  {'':12} {'':8} {name} {value:g}")
-        wrong |= found.outcome in bad
-    return int(wrong)
+        verdicts.append(found)
+    if arguments.report is not None:
+        from bioplastic.export.sealed import write_json
+
+        write_json(arguments.report, {v.tool: asdict(v) for v in verdicts})
+    return int(any(v.outcome in bad for v in verdicts))

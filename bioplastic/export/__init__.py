@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 TARGETS: dict[str, str] = {
     "aedat2": "AEDAT 2.0 address-events (32-bit address, µs) with an address map",
+    "eieio": "EIEIO packets of SpiNNaker (keys of 16 or 32 bits, times in steps)",
     "sonata": "SONATA spikes in HDF5, with nodes and edges of the learned network",
 }
 """File formats of spikes, and what they are."""
-FORMS: dict[str, str] = {"aedat2": "aer", "sonata": "sonata"}
+FORMS: dict[str, str] = {"aedat2": "aer", "eieio": "eieio", "sonata": "sonata"}
 """The module here that writes and reads a format: write(records, folder), read(folder)."""
-CHIPS: dict[str, str] = {"loihi": "loihi", "brian2-loihi": "loihi", "sanafe": "loihi"}
+CHIPS: dict[str, str] = {
+    "loihi": "loihi",
+    "brian2-loihi": "loihi",
+    "sanafe": "loihi",
+    "spinnaker": "spinnaker",
+}
 """The module here that exports a network for a chip, by target.
 
 It has prepare(learned, symbols, target) -> ready, and write(ready, folder) -> folder; `ready` has

@@ -28,6 +28,7 @@ FOLLOWS = True
 FORMS = {
     "loihi": Form(),
     "brian2-loihi": Form(pacemaker=True),
+    "spinnaker": Form(),
     "sanafe": Form(period=30, ramp=1 / 2, longest_delay=sanafe.LONGEST),
 }
 """How a cycle is laid out for each target."""

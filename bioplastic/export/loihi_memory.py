@@ -34,6 +34,7 @@ FOLLOWS = False
 FORMS = {
     "loihi": MemoryForm(),
     "brian2-loihi": MemoryForm(),
+    "spinnaker": MemoryForm(),
     "sanafe": MemoryForm(longest_delay=sanafe.LONGEST),
 }
 """How it is laid out for each target."""

@@ -2,61 +2,65 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from bioplastic.errors import BioplasticError, UnsupportedModel, UsageError, nearest
-from bioplastic.export import sanafe
+from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError, nearest
+from bioplastic.export import bundle as bundles
+from bioplastic.export import foreign, sanafe, sealed, spinnaker_verify
 from bioplastic.export.bundle import Bundle, Spikes
+from bioplastic.export.foreign import SCRIPTS as SCRIPTS
+from bioplastic.export.foreign import VARIABLE as VARIABLE
+from bioplastic.export.foreign import Absent, Failed, Verdict
+from bioplastic.export.foreign import interpreter as interpreter
 from bioplastic.kernels.loihi.run import run_loihi
 
-VARIABLE = "BIOPLASTIC_VERIFIERS"
-DEFAULT = Path(".verifiers/bin/python")
-SCRIPTS = Path(__file__).parent / "replay"
-UNABLE = 3
-"""Exit code of a script whose tool cannot hold the network."""
+KINDS = {
+    "bioplastic-bundle": "verify",
+    "bioplastic-pynn": "spinnaker_verify",
+}
+"""The module here that reads and verifies a bundle, by the kind that its index tells."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What one tool said.
+class Kind(Protocol):
+    """What reads and verifies bundles of one kind.
 
-    outcome     "equal", "differs", "unable" (it cannot hold the network), "absent", "failed"
-    message     one line for a person
-    figures     what else the tool reported, name with unit → number
+    TOOLS   name → what replays a bundle: spikes and figures to compare, or a verdict
     """
 
-    tool: str
-    outcome: str
-    message: str
-    figures: Mapping[str, float]
+    TOOLS: Mapping[str, Callable[[Any, Path, Path | None, float], Any]]
+
+    def read(self, folder: Path) -> Any:
+        """The bundle; CorruptFile where anything is missing or changed."""
+        ...
+
+    def title(self, bundle: Any) -> str:
+        """One line for a person."""
+        ...
 
 
-class _Absent(BioplasticError):
-    """The tool or its environment is not here."""
+def kind_of(folder: Path) -> Kind:
+    """What verifies the bundle in a folder; UsageError or CorruptFile where there is none."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    name = sealed.read_json(folder / sealed.INDEX).get("format")
+    if not isinstance(name, str) or name not in KINDS:
+        raise CorruptFile(f"{folder}: {name!r} is no kind of bundle{nearest(str(name), KINDS)}")
+    return cast(Kind, import_module(f"bioplastic.export.{KINDS[name]}"))
 
 
-class _Failed(BioplasticError):
-    """The tool broke; the message holds its last line."""
+read = bundles.read
 
 
-def interpreter(given: str | Path | None = None) -> Path | None:
-    """The Python of the verifier environment: given, $BIOPLASTIC_VERIFIERS, or ./.verifiers.
-
-    Raises UsageError for one that was named and is not there; None when nothing was named.
-    """
-    named = given or os.environ.get(VARIABLE)
-    if named:
-        if not Path(named).is_file():
-            raise UsageError(f"{named}: no such interpreter; make verifiers builds one")
-        return Path(named)
-    return DEFAULT.absolute() if DEFAULT.is_file() else None
+def title(bundle: Bundle) -> str:
+    """One line for a person."""
+    neurons = sum(p.size for p in bundle.network.populations)
+    return f"{bundle.network.name}: {neurons:,} neurons, {bundle.steps:,} steps"
 
 
 Found = tuple[dict[str, Spikes], dict[str, float]]
@@ -66,7 +70,7 @@ def _own(backend: str) -> Callable[[Bundle, Path, Path | None, float], Found]:
     def replay(bundle: Bundle, folder: Path, python: Path | None, seconds: float) -> Found:
         run = run_loihi(bundle.network, bundle.stimulus, bundle.steps, backend=backend)
         if not (np.array_equal(run.state.u, bundle.u) and np.array_equal(run.state.v, bundle.v)):
-            raise _Failed("the state after the last step is not the one in the bundle")
+            raise Failed("the state after the last step is not the one in the bundle")
         return {name: (r.steps, r.ids) for name, r in run.spikes.items()}, {}
 
     return replay
@@ -74,58 +78,59 @@ def _own(backend: str) -> Callable[[Bundle, Path, Path | None, float], Found]:
 
 def _tool(script: str, module: str) -> Callable[[Bundle, Path, Path | None, float], Found]:
     def replay(bundle: Bundle, folder: Path, python: Path | None, seconds: float) -> Found:
-        if python is None:
-            raise _Absent(f"no verifier environment: make verifiers, or set {VARIABLE}")
         with tempfile.TemporaryDirectory(prefix="bioplastic-verify-") as held:
             out = Path(held) / "found.npz"
             more = []
             if module == "sanafe":
                 sanafe.write(bundle.network, bundle.stimulus, bundle.steps, Path(held))
                 more = [held]
-            _run(python, module, script, [str(folder.absolute()), str(out), *more], held, seconds)
+            arguments = [str(folder.absolute()), str(out), *more]
+            foreign.run(python, module, script, arguments, held, seconds)
             return _read(out, bundle)
 
     return replay
 
 
-TOOLS: dict[str, Callable[[Bundle, Path, Path | None, float], Found]] = {
+TOOLS: dict[str, Callable[[Bundle, Path, Path | None, float], Found | Verdict]] = {
     "reference": _own("reference"),
     "cpu": _own("cpu"),
     "lava": _tool("replay_lava.py", "lava"),
     "brian2-loihi": _tool("replay_brian2_loihi.py", "brian2_loihi"),
     "sanafe": _tool("replay_sanafe.py", "sanafe"),
+    "spynnaker": spinnaker_verify.of_bundle,
 }
 
 
-def names(asked: str | None) -> tuple[str, ...]:
+def names(asked: str | None, tools: Mapping[str, Any] = TOOLS) -> tuple[str, ...]:
     """Tools by name, split at commas; all of them for None. UsageError with the nearest name."""
     if asked is None:
-        return tuple(TOOLS)
+        return tuple(tools)
     chosen = [word.strip() for word in asked.split(",")]
     for word in chosen:
-        if word not in TOOLS:
-            raise UsageError(f"no verifier {word!r}{nearest(word, TOOLS)}")
+        if word not in tools:
+            raise UsageError(f"no verifier {word!r}{nearest(word, tools)}")
     return tuple(dict.fromkeys(chosen))
 
 
 def verify(
-    bundle: Bundle, folder: Path, tool: str, *, python: Path | None, seconds: float
-) -> Verdict:
-    """Replay a bundle in one tool and compare every spike.
+    bundle: Any, folder: Path, tool: str, *, python: Path | None, seconds: float,
+    tools: Mapping[str, Callable[[Any, Path, Path | None, float], Any]] = TOOLS,
+) -> Verdict:  # fmt: skip
+    """Replay a bundle in one tool and compare everything.
 
     folder    where the bundle lies, for tools that read it themselves
     python    interpreter of the verifier environment, see `interpreter`
     seconds   after which a tool is stopped and has failed
+    tools     of the bundle's kind
     """
     try:
-        found, figures = TOOLS[tool](bundle, folder, python, seconds)
-    except _Absent as reason:
-        return Verdict(tool=tool, outcome="absent", message=str(reason), figures={})
-    except UnsupportedModel as reason:
-        return Verdict(tool=tool, outcome="unable", message=str(reason), figures={})
-    except _Failed as reason:
-        return Verdict(tool=tool, outcome="failed", message=str(reason), figures={})
-    first = divergence(bundle, found)
+        found = tools[tool](bundle, folder, python, seconds)
+    except (Absent, UnsupportedModel, Failed) as reason:
+        return foreign.outcome_of(tool, reason)
+    if isinstance(found, Verdict):
+        return found
+    spikes, figures = found
+    first = divergence(bundle, spikes)
     if first is None:
         total = sum(len(when) for when, _ in bundle.expected.values())
         message = f"{total:,} spikes in {bundle.steps:,} steps, none differs"
@@ -159,36 +164,14 @@ def _until(bundle: Bundle, steps: int) -> dict[str, Spikes]:
     }
 
 
-def _run(
-    python: Path, module: str, script: str, arguments: list[str], where: str, seconds: float
-) -> None:
-    """Run a script of `SCRIPTS` under the other interpreter."""
-    asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
-    if subprocess.run([str(python), "-c", asked], cwd=where, check=False).returncode:
-        raise _Absent(f"{module} is not installed in {python}")
-    command = [str(python), str(SCRIPTS / script), *arguments]
-    try:
-        done = subprocess.run(
-            command, cwd=where, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _Failed(f"stopped after {seconds:g} s; --timeout gives it longer") from None
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    if done.returncode == UNABLE:
-        raise UnsupportedModel(last)
-    if done.returncode:
-        raise _Failed(f"exit code {done.returncode}: {last}")
-
-
 def _read(path: Path, bundle: Bundle) -> Found:
     """What a script stored: spikes of every population, and figures."""
+    arrays = foreign.stored(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         spikes = {
             p.name: (arrays.pop(f"steps{k}"), arrays.pop(f"ids{k}"))
             for k, p in enumerate(bundle.network.populations)
         }
         return spikes, {name: float(value) for name, value in arrays.items()}
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise _Failed(f"what it stored cannot be read: {error}") from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise Failed(f"what it stored cannot be read: {error}") from None

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bioplastic import cli
 from bioplastic.errors import BioplasticError, CorruptFile, UnsupportedModel, UsageError
 from bioplastic.export import bundle as bundles
-from bioplastic.export import sanafe, verify
+from bioplastic.export import foreign, sanafe, verify
 from bioplastic.export.sealed import seal
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import at, one
@@ -156,7 +156,7 @@ def test_a_tool_that_is_not_installed_breaks_or_takes_too_long(folder, tmp_path,
         ("json", "pass", "failed", "what it stored cannot be read"),
     ):
         (tmp_path / "script.py").write_text(body)
-        monkeypatch.setattr(verify, "SCRIPTS", tmp_path)
+        monkeypatch.setattr(foreign, "SCRIPTS", tmp_path)
         monkeypatch.setitem(verify.TOOLS, "lava", verify._tool("script.py", name))
         found = verify.verify(made, folder, "lava", python=python, seconds=3)
         assert found.outcome == outcome

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bioplastic import export
 from bioplastic.errors import BioplasticError, CorruptFile, UsageError
-from bioplastic.export import aer, sealed, sonata, sonata_network
+from bioplastic.export import aer, eieio, sealed, sonata, sonata_network
 from bioplastic.export.address import AddressMap, same
 from bioplastic.result import SpikeRecord
 from bioplastic.result_file import write_result
 
-FORMS = {"aedat2": aer, "sonata": sonata}
+FORMS = {"aedat2": aer, "eieio": eieio, "sonata": sonata}
 every_target = pytest.mark.parametrize("target", sorted(FORMS))
 
 
