@@ -52,7 +52,8 @@ class IntegerProjection:
     listing                 in which order the description lists the synapses
     col_ptr (N_post + 1,)   start of each column
     col_group, col_rank (S,)  column order: group of a synapse and its place in that group, uint16
-                            or int32; empty without a rule
+                            or int32; empty without a rule, and where rows are full and weights
+                            learn: there both follow from the place
     """
 
     name: str
@@ -89,6 +90,9 @@ class IntegerProjection:
     @property
     def col_syn(self) -> np.ndarray:
         """Row place of every synapse, (S,) int64, column order; for a projection with a rule."""
+        if self.full and not len(self.col_group):
+            groups = len(self.row_ptr) - 1
+            return np.arange(len(self.targets)).reshape(groups, -1).T.ravel()
         return self.row_ptr[self.col_group] + self.col_rank
 
 

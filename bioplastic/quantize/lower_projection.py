@@ -67,7 +67,9 @@ def lower_projection(
     unit = state_per_weight(post.neuron, q.target) / lsb
     weights = _weights(q, unit, plastic_bits)
     rule, roundings = _rule(q, order, dt, weights)
-    col_group, col_rank = _columns(targets, row_ptr, filled) if rule else (_NONE, _NONE)
+    full = _is_full(targets, filled, post.size)
+    listed = rule is not None and (not full or isinstance(rule, IntegerPermanence))
+    col_group, col_rank = _columns(targets, row_ptr, filled) if listed else (_NONE, _NONE)
     lowered = IntegerProjection(
         name=q.name,
         pre=q.pre,
@@ -76,7 +78,7 @@ def lower_projection(
         delays=delays,
         row_ptr=row_ptr,
         targets=targets,
-        full=_is_full(targets, filled, post.size),
+        full=full,
         weight=weights.whole[order],
         scale=weights.scale,
         listing=listing_of(order, targets),

@@ -14,7 +14,22 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from brian2 import ms, nA, second
+
+from bioplastic.description import (
+    LIF,
+    ExponentialCurrent,
+    Network,
+    PairSTDP,
+    Population,
+    Projection,
+    Source,
+    SpikeTrain,
+)
+from bioplastic.description.connectivity import all_to_all
+from bioplastic.quantize import lower
 
 SCRIPT = """
 import ctypes, json, sys
@@ -93,3 +108,28 @@ def test_bytes_of_a_synapse(kind, n, indegree, limit):
     assert found["synapses"] == n * indegree
     assert found["synapses"] > 2_000_000
     assert found["bytes"] <= limit + 0.05, found
+
+
+def test_a_full_projection_that_learns_lists_no_columns():
+    """Group and rank of a synapse follow from its place; the row places are the same."""
+    train = SpikeTrain(i=np.zeros(1, int), t=np.zeros(1) * second)
+    weight = np.linspace(0, 1, 15) * nA
+    network = Network(
+        name="full",
+        sources=[Source(name="in", size=5, train=train)],
+        populations=[
+            Population(
+                name="p", size=3, neuron=LIF(receptors=(ExponentialCurrent(name="a", tau=3 * ms),))
+            )
+        ],
+        projections=[
+            Projection(
+                name="q", pre="in", post="p", target="a", plasticity=PairSTDP(w_max=1 * nA),
+                connectivity=all_to_all(5, 3, weight=weight, delay=1 * ms),
+            )
+        ],
+    )  # fmt: skip
+    q = lower(network, 0.1 * ms)["q"]
+    assert q.full
+    assert len(q.col_group) == len(q.col_rank) == 0
+    np.testing.assert_array_equal(q.col_syn, np.argsort(q.targets, kind="stable"))
