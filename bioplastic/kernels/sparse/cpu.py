@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
+from bioplastic.kernels.sparse.cpu_events import CYCLE, WINNERS
+from bioplastic.kernels.sparse.cpu_neurons import SPAN
 from bioplastic.kernels.sparse.cpu_step import advance
 from bioplastic.kernels.sparse.cpu_traces import buffers_of
+from bioplastic.kernels.sparse.cpu_weights import FRESH, RULE
 from bioplastic.kernels.sparse.events import Found
-from bioplastic.kernels.sparse.layout import groups, lay_populations
+from bioplastic.kernels.sparse.layout import (
+    BLOCK,
+    PERMANENCE,
+    STATIC,
+    Channels,
+    Populations,
+    State,
+    groups,
+    lay_others,
+    lay_populations,
+)
 from bioplastic.kernels.sparse.layout_run import Given, Output, Ring
-from bioplastic.kernels.sparse.layout_synapses import lay_projections, lay_state, read_back
+from bioplastic.kernels.sparse.layout_synapses import (
+    Projections,
+    lay_projections,
+    lay_state,
+    read_back,
+)
 from bioplastic.kernels.sparse.state import KernelState
 from bioplastic.quantize.integer_network import IntegerNetwork
 from bioplastic.quantize.integer_population import noted
@@ -29,17 +47,15 @@ def run_cpu(
     pops, channels = lay_populations(network)
     synapses = lay_projections(network, state.arrays)
     flat = lay_state(network, state, pops)
-    ring, given, buffers = _ring(network, state), _given(network), buffers_of(synapses)
+    ring, given = _ring(network, state), _given(network)
     neurons, slots = int(pops.first[-1]), len(flat.hold)
     counters = np.zeros(len(COUNTERS), np.int64)
     step, last = state.step, state.step + steps
+    form = _General(network, pops, channels, synapses, flat)
     pieces: list[tuple[np.ndarray, ...]] = []
     while step < last:
         out = _output(ROOM + neurons, ROOM + slots, counters)
-        step = advance(
-            flat, pops, channels, synapses, buffers, ring, given, out,
-            step, last, network.seed, network.max_delay,
-        )  # fmt: skip
+        step = form.advance(ring, given, out, step, last)
         n, m = out.written
         pieces.append((out.step[:n], out.unit[:n], out.onset_step[:m], out.onset_slot[:m]))
     arrays = read_back(network, state, flat, synapses) | _recent(network, ring, last)
@@ -52,6 +68,39 @@ def run_cpu(
     found = dict(zip(COUNTERS, counters.tolist(), strict=True))
     found["neuron_updates_skipped"] = steps * neurons - found["neuron_updates"]
     return KernelState(step=last, arrays=arrays), spikes, onsets, found
+
+
+class _General:
+    """Every network."""
+
+    def __init__(
+        self,
+        network: IntegerNetwork,
+        pops: Populations,
+        channels: Channels,
+        synapses: Projections,
+        flat: State,
+    ) -> None:
+        n, rule = pops.number, synapses.number[:, RULE]
+        buffers = buffers_of(synapses)
+        self.network = network
+        self.parts = (
+            flat, pops, lay_others(network), channels, synapses,
+            buffers if np.any(rule != STATIC) else None, buffers.weight,
+        )  # fmt: skip
+        self.has = (
+            bool(np.any((n[:, WINNERS] > 0) & (n[:, CYCLE] > 0))),
+            bool(np.any(rule == PERMANENCE)),
+            bool(np.any(synapses.number[:, FRESH] == 1)),
+            bool(np.any((rule != PERMANENCE) & (rule != STATIC))),
+        )
+        self.total = np.zeros(SPAN * BLOCK, np.int64)
+
+    def advance(self, ring: Ring, given: Given, out: Output, step: int, last: int) -> int:
+        return advance(
+            *self.parts, ring, given, out, self.total, self.has,
+            step, last, self.network.seed, self.network.max_delay,
+        )  # fmt: skip
 
 
 def _output(spikes: int, onsets: int, counters: np.ndarray) -> Output:

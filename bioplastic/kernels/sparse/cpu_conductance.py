@@ -78,11 +78,11 @@ def _decay(g: Any, a: Any, size: Any, decay: Any) -> Any:
 
 @inner
 def advance_conductance(
-    x: Any, pops: Any, channels: Any, p: Any, total: Any, units: Any, count: Any, out: Any,
+    x: Any, pops: Any, t: Any, channels: Any, p: Any, total: Any, units: Any, count: Any, out: Any,
     executed: Any,
 ) -> Any:  # fmt: skip
     """Integrate the awake blocks of conductance population p; append who spikes to `units`."""
-    t, n = pops.conductance, pops.conductance.number[pops.number[p, PLACE]]
+    n = t.number[pops.number[p, PLACE]]
     every = pops.first[p + 1] - pops.first[p]
     start = channels.number[pops.first_channel[p], BASE]
     leak, rate, shift = np.int64(1) << n[SHIFT], n[RATE], n[SHIFT] + 2
@@ -133,9 +133,9 @@ def advance_conductance(
 
 
 @inner
-def reset_conductance(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
+def reset_conductance(x: Any, pops: Any, t: Any, channels: Any, p: Any, k: Any) -> None:
     """After a spike of neuron k: v at reset, refractory, threshold up."""
-    n = pops.conductance.number[pops.number[p, PLACE]]
+    n = t.number[pops.number[p, PLACE]]
     at = channels.number[pops.first_channel[p], BASE] + k - pops.first[p]
     x.current[at] = n[V_RESET]
     x.refractory[k] = pops.number[p, REFRACTORY]

@@ -95,20 +95,26 @@ def best(x: Any, p: Any, v_th: Any, shift: Any, units: Any, first: Any, count: A
                 top, margin = other, m
         units[place], units[top] = units[top], units[place]
     x.left[p] -= keep
-    units[first : first + keep].sort()
+    for place in range(first + 1, first + keep):
+        unit, at = units[place], place
+        while at > first and units[at - 1] > unit:
+            units[at] = units[at - 1]
+            at -= 1
+        units[at] = unit
     return first + keep
 
 
 @merged
-def reset(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
+def reset(x: Any, pops: Any, others: Any, channels: Any, p: Any, k: Any) -> None:
     """After a spike of neuron k: v at reset, refractory, plateaus over, threshold up."""
     number = pops.number[p]
-    if number[POPULATION_KIND] == LINEAR:
-        reset_linear(x, pops, channels, p, k)
-        return
-    if number[POPULATION_KIND] != LEAKY:
-        reset_conductance(x, pops, channels, p, k)
-        return
+    if others is not None:
+        if number[POPULATION_KIND] == LINEAR:
+            reset_linear(x, pops, others.linear, channels, p, k)
+            return
+        if number[POPULATION_KIND] != LEAKY:
+            reset_conductance(x, pops, others.conductance, channels, p, k)
+            return
     x.v[k], x.refractory[k] = number[V_RESET], number[REFRACTORY]
     x.theta[k] += number[THETA_STEP]
     for c in range(pops.first_channel[p], pops.first_channel[p + 1]):

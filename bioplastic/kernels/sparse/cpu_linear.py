@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.compiled import inner, merged
 from bioplastic.kernels.sparse.layout import BLOCK, CHANNEL_NUMBERS, EVENT, POPULATION_NUMBERS
 from bioplastic.kernels.sparse.layout_neurons import (
     ALONE_STATE,
@@ -33,9 +32,7 @@ PLACE, REFRACTORY = POPULATION_NUMBERS.index("place"), POPULATION_NUMBERS.index(
 UNIT = POPULATION_NUMBERS.index("unit")
 Q = PROPAGATOR
 HALF = np.int64(1 << (PROPAGATOR - 1))
-inlined = nb.njit(  # type: ignore[call-overload]
-    cache=True, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+inlined = merged
 """For loops over a block: a call with its arrays unpacked takes longer than the 32 neurons."""
 
 
@@ -260,11 +257,11 @@ def _passes_alone(x: Any, a: Any, p: Any, theta: Any, at: Any, size: Any) -> Any
 
 @inner
 def advance_linear(
-    x: Any, pops: Any, channels: Any, p: Any, total: Any, step: Any,
+    x: Any, pops: Any, lin: Any, channels: Any, p: Any, total: Any, step: Any,
     units: Any, count: Any, out: Any, executed: Any,
 ) -> Any:  # fmt: skip
     """Integrate the awake blocks of linear population p, note events, append who spikes."""
-    lin, n = pops.linear, pops.linear.number[pops.number[p, PLACE]]
+    n = lin.number[pops.number[p, PLACE]]
     column, coefficient, way, neuron = lin.column, lin.coefficient, lin.way, lin.neuron
     first_entry, first_row, zero, new = lin.first_entry, lin.first_row, lin.zero, lin.new
     row_column, row_coefficient, hold = lin.row_column, lin.row_coefficient, x.hold
@@ -367,9 +364,9 @@ def _apply(x: Any, lin: Any, m: Any, matrix: Any, vector: Any, a: Any, count: An
 
 
 @inner
-def reset_linear(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
+def reset_linear(x: Any, pops: Any, lin: Any, channels: Any, p: Any, k: Any) -> None:
     """What a spike of neuron k does."""
-    lin, n = pops.linear, pops.linear.number[pops.number[p, PLACE]]
+    n = lin.number[pops.number[p, PLACE]]
     count, m = pops.first[p + 1] - pops.first[p], n[STATES]
     a = channels.number[pops.first_channel[p], BASE] + k - pops.first[p]
     _apply(x.current, lin, m, n[MATRIX] + 2 * m * m, n[VECTOR], a, count)
@@ -377,7 +374,9 @@ def reset_linear(x: Any, pops: Any, channels: Any, p: Any, k: Any) -> None:
 
 
 @inner
-def happen(x: Any, pops: Any, channels: Any, out: Any, begun: Any, step: Any, late: Any) -> None:
+def happen(
+    x: Any, pops: Any, lin: Any, channels: Any, out: Any, begun: Any, step: Any, late: Any
+) -> None:
     """Apply the events of this step, early or late ones, in the order in which they were noted."""
     for at in range(begun, out.written[1]):
         slot = out.onset_slot[at]
@@ -386,7 +385,7 @@ def happen(x: Any, pops: Any, channels: Any, out: Any, begun: Any, step: Any, la
             count, base = pops.first[p + 1] - pops.first[p], channels.number[c, BASE]
             if channels.number[c, CHANNEL_KIND] != EVENT or not base <= slot < base + count:
                 continue
-            lin, n = pops.linear, pops.linear.number[pops.number[p, PLACE]]
+            n = lin.number[pops.number[p, PLACE]]
             m = n[STATES]
             e = c - pops.first_channel[p] - m
             event = lin.event[n[FIRST_EVENT] + e]

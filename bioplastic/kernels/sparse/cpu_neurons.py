@@ -157,7 +157,7 @@ def decay_threshold(theta: Any, low: Any, high: Any, decay: Any) -> Any:
 
 @inner
 def advance_population(
-    x: Any, pops: Any, channels: Any, p: Any, total: Any, step: Any,
+    x: Any, pops: Any, others: Any, channels: Any, p: Any, total: Any, step: Any,
     units: Any, count: Any, out: Any, counters: Any,
 ) -> Any:  # fmt: skip
     """Integrate the awake blocks of population p; append what is above threshold to `units`.
@@ -166,10 +166,15 @@ def advance_population(
     saturated traces to `counters`.
     """
     number, n = pops.number, channels.number
-    if number[p, POPULATION_KIND] == LINEAR:
-        return advance_linear(x, pops, channels, p, total, step, units, count, out, EXECUTED)
-    if number[p, POPULATION_KIND] != LEAKY:
-        return advance_conductance(x, pops, channels, p, total, units, count, out, EXECUTED)
+    if others is not None:
+        if number[p, POPULATION_KIND] == LINEAR:
+            return advance_linear(
+                x, pops, others.linear, channels, p, total, step, units, count, out, EXECUTED
+            )
+        if number[p, POPULATION_KIND] != LEAKY:
+            return advance_conductance(
+                x, pops, others.conductance, channels, p, total, units, count, out, EXECUTED
+            )
     pvv, pv1, v_th = np.int32(number[p, PVV]), np.int32(number[p, PV1]), number[p, V_TH]
     adaptive, decay = number[p, THETA_STEP] != 0, np.int32(number[p, THETA_DECAY])
     first, unit = pops.first[p], number[p, UNIT] - pops.first[p]

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 
-from bioplastic.kernels.compiled import inner, merged
+from bioplastic.kernels.compiled import entry, inner, merged
 from bioplastic.kernels.sparse import cpu_events as events
 from bioplastic.kernels.sparse import cpu_neurons as neurons
 from bioplastic.kernels.sparse import cpu_synapses as synapses
@@ -28,6 +27,7 @@ from bioplastic.kernels.sparse.cpu_events import (
     WINNERS,
 )
 from bioplastic.kernels.sparse.cpu_linear import happen
+from bioplastic.kernels.sparse.cpu_ring import emit_given, slot_of
 from bioplastic.kernels.sparse.cpu_weights import (
     CHANNEL,
     DELAYS,
@@ -46,7 +46,7 @@ from bioplastic.kernels.sparse.cpu_weights import (
     SYNAPSES,
     TRACE_FIRST,
 )
-from bioplastic.kernels.sparse.layout import BLOCK, PAIR, PERMANENCE, STATIC
+from bioplastic.kernels.sparse.layout import PAIR, PERMANENCE, STATIC
 from bioplastic.quantize.fixed_point import TRACE_ONE
 
 
@@ -115,23 +115,6 @@ class Side(NamedTuple):
 
 
 @inner
-def _emit_given(ring: Any, slot: Any, given: Any, next_given: Any, step: Any) -> Any:
-    """Put the given spikes of `step` into the ring; returns their number and the next place."""
-    count = 0
-    for source in range(len(given.first) - 1):
-        ring.edge[slot, source] = count
-        while (
-            next_given < len(given.step)
-            and given.step[next_given] == step
-            and given.unit[next_given] < given.first[source + 1]
-        ):
-            ring.units[slot, count] = given.unit[next_given]
-            count += 1
-            next_given += 1
-    return count, next_given
-
-
-@inner
 def _compete(x: Any, pops: Any, p: Any, units: Any, first: Any, count: Any, step: Any) -> Any:
     """HardWTA among units[first:count]; a competition may start in this step."""
     number = pops.number[p]
@@ -141,15 +124,6 @@ def _compete(x: Any, pops: Any, p: Any, units: Any, first: Any, count: Any, step
             if pops.start[k] == phase:
                 x.left[p] = number[WINNERS]
     return events.best(x, p, number[V_TH], number[UNIT] - pops.first[p], units, first, count)
-
-
-@inner
-def _slot_of(ring: Any, step: Any, group: Any) -> Any:
-    """Slot, first and end of the spikes of `group` in `step`; an empty range when forgotten."""
-    slot = step & (len(ring.step) - 1)
-    if step < 0 or ring.step[slot] != step:
-        return slot, 0, 0
-    return slot, ring.edge[slot, group], ring.edge[slot, group + 1]
 
 
 @inner
@@ -163,7 +137,7 @@ def _deliver_all(
         if n[FRESH] != fresh:
             continue
         for d in range(n[DELAYS]):
-            slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
+            slot, low, high = slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
                 group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
                 at = s.row_ptr[n[ROW] + group]
@@ -179,7 +153,7 @@ def _arriving(s: Any, ring: Any, q: Any, n: Any, step: Any) -> Any:
     """How many groups of projection q arrive in `step`."""
     count = 0
     for d in range(n[DELAYS]):
-        _, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
+        _, low, high = slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
         count += high - low
     return count
 
@@ -194,7 +168,7 @@ def _learn_permanences(
         if n[RULE] != PERMANENCE:
             continue
         group, unit = (PRE_GROUP, PRE_UNIT) if side == traces.PRE else (POST_GROUP, POST_UNIT)
-        slot, low, high = _slot_of(ring, step, n[group])
+        slot, low, high = slot_of(ring, step, n[group])
         for k in range(low, high):
             who = ring.units[slot, k] - n[unit]
             if side == traces.PRE:
@@ -218,7 +192,7 @@ def _learn_weights(
             continue
         count, turns = _arriving(s, ring, q, n, step), n[DELAYS]
         if side == traces.POST:
-            slot, low, high = _slot_of(ring, step, n[POST_GROUP])
+            slot, low, high = slot_of(ring, step, n[POST_GROUP])
             count, turns = high - low, np.int64(1)
         if not count:
             continue
@@ -233,7 +207,7 @@ def _learn_weights(
             )
         for d in range(turns):
             lag = s.delay[s.first_delay[q] + d] if side == traces.PRE else np.int64(0)
-            slot, low, high = _slot_of(
+            slot, low, high = slot_of(
                 ring, step - lag, n[PRE_GROUP] if side == traces.PRE else n[POST_GROUP]
             )
             for k in range(low, high):
@@ -263,40 +237,53 @@ def _jump_traces(e: Any, s: Any, ring: Any, counters: Any, step: Any) -> None:
         if n[RULE] != PAIR:
             continue
         for d in range(n[DELAYS]):
-            slot, low, high = _slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
+            slot, low, high = slot_of(ring, step - s.delay[s.first_delay[q] + d], n[PRE_GROUP])
             for k in range(low, high):
                 group = (ring.units[slot, k] - n[PRE_UNIT]) * n[DELAYS] + d
                 _jump(e, s, n, traces.PRE, group, counters, step)
-        slot, low, high = _slot_of(ring, step, n[POST_GROUP])
+        slot, low, high = slot_of(ring, step, n[POST_GROUP])
         for k in range(low, high):
             _jump(e, s, n, traces.POST, ring.units[slot, k] - n[POST_UNIT], counters, step)
 
 
 @inner
-def _reset_all(x: Any, pops: Any, channels: Any, ring: Any, slot: Any, out: Any, step: Any) -> None:
+def _reset_all(
+    x: Any, pops: Any, others: Any, channels: Any, ring: Any, slot: Any, out: Any, step: Any
+) -> None:
     """Reset what spiked and write it to the output."""
     for p in range(len(pops.number)):
         group, unit = pops.number[p, GROUP], pops.number[p, UNIT]
         for k in range(ring.edge[slot, group], ring.edge[slot, group + 1]):
-            events.reset(x, pops, channels, p, ring.units[slot, k] - unit + pops.first[p])
+            events.reset(x, pops, others, channels, p, ring.units[slot, k] - unit + pops.first[p])
             out.step[out.written[0]], out.unit[out.written[0]] = step, ring.units[slot, k]
             out.written[0] += 1
             out.counters[SPIKES] += 1
 
 
-@nb.njit(cache=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+@inner
+def _any_awake(active: Any) -> Any:
+    """Whether any block is awake."""
+    found = np.uint8(0)
+    for k in range(np.uint64(len(active))):
+        found |= active[k]
+    return found != 0
+
+
+@entry
 def advance(
-    x: Any, pops: Any, channels: Any, s: Any, b: Any, ring: Any, given: Any, out: Any,
-    step: Any, last: Any, seed: Any, longest: Any,
+    x: Any, pops: Any, others: Any, channels: Any, s: Any, b: Any, weight: Any, ring: Any,
+    given: Any, out: Any, total: Any, has: Any, step: Any, last: Any, seed: Any, longest: Any,
 ) -> Any:  # fmt: skip
-    """Run from `step` up to `last`, or until an output buffer may overflow; returns the step."""
-    total = np.zeros(neurons.SPAN * BLOCK, np.int64)
+    """Run from `step` up to `last`, or until an output buffer may overflow; returns the step.
+
+    others, b   None where every neuron is LIF, and where nothing learns: what would deal with them
+            is not compiled
+    weight, total   (longest row,) int32 and (SPAN·BLOCK,) int64 buffers
+    has     whether there are cyclic competitions, permanences, late deliveries, weights that learn
+    """
     n, sources = pops.first[-1], len(given.first) - 1
     next_given = np.searchsorted(given.step, step)
-    cyclic = np.any((pops.number[:, WINNERS] > 0) & (pops.number[:, CYCLE] > 0))
-    permanent = np.any(s.number[:, RULE] == PERMANENCE)
-    late = np.any(s.number[:, FRESH] == 1)
-    plastic = np.any((s.number[:, RULE] != PERMANENCE) & (s.number[:, RULE] != STATIC))
+    cyclic, permanent, late, plastic = has
     targets = Targets(x.current, x.rise, x.hold, x.refractory, x.active)
     homes, counters = Homes(pops.first, pops.first_block), out.counters
     rows = Rows(
@@ -318,13 +305,13 @@ def advance(
             break
         slot = step & (len(ring.step) - 1)
         ring.step[slot] = step
-        count, next_given = _emit_given(ring, slot, given, next_given, step)
+        count, next_given = emit_given(ring, slot, given, next_given, step)
         begun = out.written[1]
         for p in range(len(pops.number)):
             ring.edge[slot, sources + p] = count
             units = ring.units[slot]
             count = neurons.advance_population(
-                x, pops, channels, p, total, step, units, count, out, out.counters
+                x, pops, others, channels, p, total, step, units, count, out, out.counters
             )
             if pops.number[p, WINNERS]:
                 first = ring.edge[slot, sources + p]
@@ -333,28 +320,29 @@ def advance(
         if count:
             last_spike = step
         if step <= last_spike + longest:
-            _deliver_all(targets, homes, channels.number, rows, b.weight, ring, counters, step, 0)
-            if permanent:
-                _learn_permanences(x, s, channels, ring, out, step, traces.PRE)
-            if plastic:
-                _learn_weights(arriving, learned, b, ring, counters, step, seed, traces.PRE)
-            if late:
-                _deliver_all(
-                    targets, homes, channels.number, rows, b.weight, ring, counters, step, 1
-                )
-            if permanent:
-                _learn_permanences(x, s, channels, ring, out, step, traces.POST)
-            if plastic:
-                _learn_weights(spiking, learned, b, ring, counters, step, seed, traces.POST)
-                _jump_traces(arriving, learned, ring, counters, step)
-        if out.written[1] > begun:
-            happen(x, pops, channels, out, begun, step, 0)
+            _deliver_all(targets, homes, channels.number, rows, weight, ring, counters, step, 0)
+            if b is not None:
+                if permanent:
+                    _learn_permanences(x, s, channels, ring, out, step, traces.PRE)
+                if plastic:
+                    _learn_weights(arriving, learned, b, ring, counters, step, seed, traces.PRE)
+                if late:
+                    _deliver_all(
+                        targets, homes, channels.number, rows, weight, ring, counters, step, 1
+                    )
+                if permanent:
+                    _learn_permanences(x, s, channels, ring, out, step, traces.POST)
+                if plastic:
+                    _learn_weights(spiking, learned, b, ring, counters, step, seed, traces.POST)
+                    _jump_traces(arriving, learned, ring, counters, step)
+        if others is not None and out.written[1] > begun:
+            happen(x, pops, others.linear, channels, out, begun, step, 0)
         if count:
-            _reset_all(x, pops, channels, ring, slot, out, step)
-        if out.written[1] > begun:
-            happen(x, pops, channels, out, begun, step, 1)
+            _reset_all(x, pops, others, channels, ring, slot, out, step)
+        if others is not None and out.written[1] > begun:
+            happen(x, pops, others.linear, channels, out, begun, step, 1)
         step += 1
-        if step > last_spike + longest and not cyclic and not np.any(x.active):
+        if step > last_spike + longest and not cyclic and not _any_awake(x.active):
             ahead = given.step[next_given] if next_given < len(given.step) else last
             step = max(step, min(ahead, last))
     return step

@@ -45,6 +45,11 @@ class Populations(NamedTuple):
     block_high: np.ndarray
     first_start: np.ndarray  # (P + 1,) into start
     start: np.ndarray
+
+
+class Others(NamedTuple):
+    """Neurons that are not LIF; populations keep their place in these tables in `place`."""
+
     linear: Linear
     conductance: Conductance
 
@@ -141,7 +146,6 @@ def lay_populations(network: IntegerNetwork) -> tuple[Populations, Channels]:
     place, unit = groups(network)
     rows, channels, tables, low, high = [], [], [], [], []
     base, table_low = 0, 0
-    begin: list[int] = []
     first = _starts([p.size for p in network.populations])
     linear = [p for p in network.populations if isinstance(p, IntegerLinear)]
     conductance = [p for p in network.populations if isinstance(p, IntegerConductance)]
@@ -153,8 +157,6 @@ def lay_populations(network: IntegerNetwork) -> tuple[Populations, Channels]:
             if p in others:
                 fields |= {"kind": kind, "place": others.index(p)}  # type: ignore[arg-type]
         rows.append(fields)
-        if isinstance(p, IntegerLinear):
-            begin.append(base)
         edges = np.arange(first[k], first[k + 1], BLOCK)
         low.append(edges)
         high.append(np.minimum(edges + BLOCK, first[k + 1]))
@@ -180,6 +182,18 @@ def lay_populations(network: IntegerNetwork) -> tuple[Populations, Channels]:
         block_high=_joined(high, np.int64),
         first_start=_starts([len(_start(p)) for p in network.populations]),
         start=_joined([np.array(_start(p)) for p in network.populations], np.int64),
-        linear=lay_linear(linear, begin),
-        conductance=lay_conductance(conductance),
     ), Channels(number=_table(channels, CHANNEL_NUMBERS), table=_joined(tables, np.int32))
+
+
+def lay_others(network: IntegerNetwork) -> Others | None:
+    """Tables of the neurons that are not LIF; None where all are."""
+    base, begin = 0, []
+    for p in network.populations:
+        if isinstance(p, IntegerLinear):
+            begin.append(base)
+        base += len(p.channels) * p.size
+    linear = [p for p in network.populations if isinstance(p, IntegerLinear)]
+    conductance = [p for p in network.populations if isinstance(p, IntegerConductance)]
+    if not linear and not conductance:
+        return None
+    return Others(lay_linear(linear, begin), lay_conductance(conductance))
