@@ -7,6 +7,7 @@ g = pre·len(delays) + index of the delay. Column order: sorted by (post, row pl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,13 @@ class IntegerProjection:
     def order(self) -> np.ndarray:
         """Place of every synapse in the arrays of the description, (S,) int64, row order."""
         return self.listing.places(self.targets)
+
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """Smallest and largest weight; 0, 0 without synapses."""
+        if not len(self.weight):
+            return 0, 0
+        return int(self.weight.min()), int(self.weight.max())
 
     @property
     def col_syn(self) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bioplastic.kernels.sparse.cpu_events import CYCLE, WINNERS
 from bioplastic.kernels.sparse.cpu_neurons import SPAN
+from bioplastic.kernels.sparse.cpu_plain import advance_plain
 from bioplastic.kernels.sparse.cpu_step import advance
 from bioplastic.kernels.sparse.cpu_traces import buffers_of
 from bioplastic.kernels.sparse.cpu_weights import FRESH, RULE
@@ -20,6 +21,14 @@ from bioplastic.kernels.sparse.layout import (
     groups,
     lay_others,
     lay_populations,
+)
+from bioplastic.kernels.sparse.layout_plain import (
+    FAR,
+    is_plain,
+    later,
+    lay_fan,
+    lay_plain,
+    unlay_plain,
 )
 from bioplastic.kernels.sparse.layout_run import Given, Output, Ring
 from bioplastic.kernels.sparse.layout_synapses import (
@@ -51,13 +60,17 @@ def run_cpu(
     neurons, slots = int(pops.first[-1]), len(flat.hold)
     counters = np.zeros(len(COUNTERS), np.int64)
     step, last = state.step, state.step + steps
-    form = _General(network, pops, channels, synapses, flat)
+    if is_plain(network, flat.theta):
+        form: _Plain | _General = _Plain(network, flat, synapses, step)
+    else:
+        form = _General(network, pops, channels, synapses, flat)
     pieces: list[tuple[np.ndarray, ...]] = []
     while step < last:
-        out = _output(ROOM + neurons, ROOM + slots, counters)
+        out = _output(ROOM + neurons + BLOCK * len(network.populations), ROOM + slots, counters)
         step = form.advance(ring, given, out, step, last)
         n, m = out.written
         pieces.append((out.step[:n], out.unit[:n], out.onset_step[:m], out.onset_slot[:m]))
+    form.finish(last)
     arrays = read_back(network, state, flat, synapses) | _recent(network, ring, last)
     spike_step, unit, onset_step, slot = (
         np.concatenate([np.zeros(0, np.int64), *part])
@@ -68,6 +81,30 @@ def run_cpu(
     found = dict(zip(COUNTERS, counters.tolist(), strict=True))
     found["neuron_updates_skipped"] = steps * neurons - found["neuron_updates"]
     return KernelState(step=last, arrays=arrays), spikes, onsets, found
+
+
+class _Plain:
+    """Static synapses onto simple LIF neurons."""
+
+    def __init__(
+        self, network: IntegerNetwork, flat: State, synapses: Projections, step: int
+    ) -> None:
+        self.network, self.flat, self.synapses, self.origin = network, flat, synapses, step
+        self.neurons = lay_plain(network, flat)
+        self.fan = lay_fan(network, self.neurons)
+
+    def advance(self, ring: Ring, given: Given, out: Output, step: int, last: int) -> int:
+        if step - self.origin >= FAR:
+            later(self.neurons, step - self.origin)
+            self.origin = step
+        end = min(last, self.origin + FAR)
+        return advance_plain(
+            self.neurons, self.synapses, self.fan, ring, given, out,
+            self.origin, step, end, self.network.max_delay,
+        )  # fmt: skip
+
+    def finish(self, last: int) -> None:
+        unlay_plain(self.network, self.neurons, self.flat, last - self.origin)
 
 
 class _General:
@@ -101,6 +138,9 @@ class _General:
             *self.parts, ring, given, out, self.total, self.has,
             step, last, self.network.seed, self.network.max_delay,
         )  # fmt: skip
+
+    def finish(self, last: int) -> None:
+        """The state is where it belongs."""
 
 
 def _output(spikes: int, onsets: int, counters: np.ndarray) -> Output:
