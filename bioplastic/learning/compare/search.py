@@ -124,10 +124,30 @@ class Search:
         log: Path,
         progress: Callable[[str], None] | None = None,
     ) -> tuple[Made, list[Trial]]:
+        """Run the trials that the log does not have over a stream; see `run_scored`.
+
+        x      the stream: a prefix or validation data, never test data
+        """
+
+        def score(one: Learner) -> tuple[float, str]:
+            losses = walk(one.begin(space, seed=self.seed), space, x)
+            return float(losses.mean()), divergence(losses)
+
+        return self.run_scored(base, score, task=task, log=log, progress=progress)
+
+    def run_scored(
+        self,
+        base: Made,
+        score: Callable[[Learner], tuple[float, str]],
+        *,
+        task: str,
+        log: Path,
+        progress: Callable[[str], None] | None = None,
+    ) -> tuple[Made, list[Trial]]:
         """Run the trials that the log does not have; return the best learner and all trials.
 
         base   the learner whose settings are replaced
-        x      the stream: a prefix or validation data, never test data
+        score  what a learner loses, on data that no comparison scores, and "" or why it has no loss
         task   what it is, for the log
         log    JSON lines, one a trial; it is written after each, so a search can be taken up again
         A learner whose trials all diverge comes back as it was. Raises CorruptFile for a log that
@@ -144,7 +164,7 @@ class Search:
                     f" this search draws {_plain(drawn)}; use another file"
                 )
             if old is None:
-                old = self._tried(replace(base, **drawn), space, x, task=task, trial=k, drawn=drawn)
+                old = self._tried(replace(base, **drawn), score, task=task, trial=k, drawn=drawn)
                 log.parent.mkdir(parents=True, exist_ok=True)
                 with log.open("a") as out:
                     out.write(json.dumps(_record(old)) + "\n")
@@ -160,23 +180,21 @@ class Search:
     def _tried(
         self,
         learner: Learner,
-        space: Space,
-        x: np.ndarray,
+        score: Callable[[Learner], tuple[float, str]],
         *,
         task: str,
         trial: int,
         drawn: dict[str, Any],
     ) -> Trial:
         wall, cpu = time.perf_counter(), time.process_time()
-        losses = walk(learner.begin(space, seed=self.seed), space, x)
-        note = divergence(losses)
+        loss, note = score(learner)
         return Trial(
             task=task,
             learner=learner.name,
             trial=trial,
             seed=self.seed,
             settings=_plain(drawn),
-            score=math.nan if note else float(losses.mean()),
+            score=math.nan if note else loss,
             seconds=round(time.perf_counter() - wall, 2),
             cpu_seconds=round(time.process_time() - cpu, 2),
             diverged=note,

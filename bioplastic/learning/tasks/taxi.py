@@ -216,10 +216,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "season_usual": {},
     "knn": {},
     "adaptive_filter": {},
-    "gru": {"hidden": 64, "learning_rate": 2e-3},
-    "lstm": {"hidden": 64, "learning_rate": 2e-3},
-    "window_mlp": {"hidden": 128, "window": 12},
-    "transformer": {"width": 64, "layers": 2, "window": 48},
-}
-"""Learner → settings that differ from its own; the nets' were not searched for, those of the local
-learner, the filter and the neighbours were (docs/figures/search-taxi.jsonl)."""
+    "gru": {"hidden": 64, "learning_rate": 0.002729, "truncation": 8, "clip": 0.3093},
+    "lstm": {"hidden": 64, "learning_rate": 0.003475, "truncation": 32, "clip": 0.295},
+    "window_mlp": {
+        "hidden": 128, "window": 12, "learning_rate": 0.001592, "truncation": 32, "clip": 0.7134,
+    },
+    "transformer": {
+        "width": 64, "layers": 2, "window": 48, "learning_rate": 0.00347, "truncation": 8,
+        "clip": 0.9282,
+    },
+}  # fmt: skip
+"""Learner → settings that differ from its own: the nets' are the best of four trials on the first
+3000 records (docs/figures/search-tasks.jsonl); those of the local learner, the filter and the
+neighbours come from more looks at records 5000 to 10 000 (docs/figures/search-taxi.jsonl)."""
