@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bioplastic.commands.compare import OUT
-from bioplastic.learning.compare import grid, kept, verdict
+from bioplastic.learning.compare import grid, kept
 from bioplastic.learning.compare.cells import Finished, Store, started
 from bioplastic.report import compare as report
 from bioplastic.report import compare_tables as tables
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     gathered = report.gather(chosen, found, {}, [])
     lines = markdown(tables.summary(gathered.standings))
     for s in gathered.standings:
-        lines += [f"**{s.name}.** {' '.join(verdict.sentences(s))}", ""]
+        lines += [f"**{s.name}.** {report.sentences(gathered, s)}", ""]
     lines += [*counted(gathered, chosen), *older(gathered)]
     made = max(found, key=started).made
     git, hardware, versions = (made[k] or {} for k in ("git", "hardware", "versions"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
 from bioplastic.plot.palette import colour
 from bioplastic.plot.style import axes, glyph, label_ends, note, styled
@@ -24,7 +24,18 @@ HUE = {
     "floor": "muted",
     "ablation": "teal",
 }
-COUNT = FuncFormatter(lambda x, _: f"{x / 1000:g}k" if abs(x) >= 1000 else f"{x:g}")
+
+
+def _count(x: float, _: object = None) -> str:
+    for size, prefix in ((1e6, "M"), (1e3, "k")):
+        if abs(x) >= size:
+            return f"{x / size:g}{prefix}"
+    return f"{x:g}"
+
+
+COUNT = FuncFormatter(_count)
+LONGEST = 34
+"""Characters of a name beside the axis; a longer one is cut at its first comma."""
 
 
 @styled
@@ -61,7 +72,7 @@ def scores(standing: Standing, ax: Axes | None = None) -> Axes:
         ax.plot(score, y, "o", ms=4.2, color=hue)
     if standing.target is not None:
         ax.axvline(standing.target.score, color=colour("ink"), lw=0.8, ls=(0, (4, 3)), zorder=0)
-    names = [glyph(w if isinstance(w, str) else w.learner) for _, w in rows]
+    names = [glyph(_short(w) if isinstance(w, str) else w.learner) for _, w in rows]
     ax.set_yticks(range(len(rows)), names, fontsize=7.5)
     for label, (_, who) in zip(ax.get_yticklabels(), rows, strict=True):
         published = isinstance(who, str)
@@ -74,6 +85,10 @@ def scores(standing: Standing, ax: Axes | None = None) -> Axes:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.grid(axis="x")
     return ax
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name.partition(",")[0]
 
 
 def _edge(rows: Sequence[tuple[float, Entry | str]]) -> float | None:
@@ -105,6 +120,7 @@ def curves(standing: Standing, ax: Axes | None = None) -> Axes:
     known = [e for e in standing.entries if len(e.x) and np.isfinite(e.y).any()]
     known = [e for e in known if e.group != "ablation"]
     if not known:
+        ax.set_axis_off()
         return note(ax, "no curves")
 
     def draw(e: Entry, *, first: bool) -> float:
@@ -149,7 +165,8 @@ def pareto(standing: Standing, ax: Axes | None = None) -> Axes:
     ax.plot(*zip(*front, strict=True), color=colour("line"), lw=1.4, zorder=1)
     xs, ys = np.array([s[0] for s in shown]), np.array([s[1] for s in shown])
     ax.set_xlim(xs.min() / 4, xs.max() * 8)
-    room = 0.12 * (ys.max() - ys.min()) or 0.1
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    room = 0.12 * (ys.max() - ys.min()) or 0.1 * abs(float(ys.max())) or 0.1
     ax.set_ylim(ys.min() - room, ys.max() + room)
     ax.grid(axis="both")
     _beside(ax, xs, ys, [e for *_, e in shown])
@@ -193,6 +210,7 @@ def lines(
     found = {id(e): line for e in entries if (line := curve(e)) is not None and len(line[0])}
     known = [e for e in entries if id(e) in found and np.isfinite(found[id(e)][1]).all()]
     if not known:
+        ax.set_axis_off()
         return note(ax, "no curves")
     for name, place in (marks or {}).items():
         ax.axvline(place, color=colour("grey"), lw=0.8, ls=(0, (4, 3)), zorder=0)

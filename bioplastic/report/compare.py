@@ -46,6 +46,7 @@ class Comparison:
     finished    the cells behind them
     learners    name → recipe, for the locality audit
     commands    task → the command that runs its cells
+    lacking     task → learners without a single finished cell
     older       task → learner → how many of its cells were made by older code
     left_out    task → why it was not run
     searches    name of a search log → its lines
@@ -55,6 +56,7 @@ class Comparison:
     finished: Sequence[Finished]
     learners: Mapping[str, Learner]
     commands: Mapping[str, str]
+    lacking: Mapping[str, Sequence[str]] = field(default_factory=dict)
     older: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     searches: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
@@ -76,9 +78,19 @@ def gather(
     return Comparison(
         standings=[s for s in standings if s.entries], finished=finished, commands=commands,
         learners={c.learner.name: c.learner for c in chosen.cells}, left_out=chosen.left_out,
-        older=older(chosen, finished),
+        lacking=lacking(chosen, finished), older=older(chosen, finished),
         searches=audits.read_logs([docs, *folders]),
     )  # fmt: skip
+
+
+def lacking(chosen: Grid, finished: Sequence[Finished]) -> dict[str, list[str]]:
+    """Task → learners that were asked for and have no finished cell."""
+    have = {(f.record.task, f.record.learner) for f in finished}
+    found: dict[str, list[str]] = {}
+    for task, learner in dict.fromkeys((c.task.name, c.learner.name) for c in chosen.cells):
+        if (task, learner) not in have:
+            found.setdefault(task, []).append(learner)
+    return found
 
 
 def older(chosen: Grid, finished: Sequence[Finished]) -> dict[str, dict[str, int]]:
@@ -118,7 +130,7 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
     s = found.standings
     made: list[Panel | Table | Note] = [
         Note(key="question", title="Question and protocol", text=_protocol(found)),
-        Note(key="verdict", title="Verdict", text=_verdicts(s)),
+        Note(key="verdict", title="Verdict", text=_verdicts(found)),
         tables.summary(s),
         panels.each_task(
             "scores", "Every seed of every learner", s, figures.scores,
@@ -158,8 +170,21 @@ def _protocol(found: Comparison) -> str:
     return "\n\n".join([QUESTION, *lines, *left, READING])
 
 
-def _verdicts(standings: Sequence[Standing]) -> str:
-    return "\n\n".join(" ".join(verdict.sentences(s)) for s in standings) or "Nothing was run."
+def _verdicts(found: Comparison) -> str:
+    said = [sentences(found, s) for s in found.standings]
+    said += [
+        f"{task}: nobody was measured yet."
+        for task in found.lacking
+        if task not in {s.name for s in found.standings}
+    ]
+    return "\n\n".join(said) or "Nothing was run."
+
+
+def sentences(found: Comparison, s: Standing) -> str:
+    """The verdict of a task, and who was not measured yet: a win is one over those who were."""
+    away = found.lacking.get(s.name, ())
+    more = [f"Not measured yet: {', '.join(away)}."] if away else []
+    return " ".join([*verdict.sentences(s), *more])
 
 
 def _changes(standings: Sequence[Standing]) -> str:

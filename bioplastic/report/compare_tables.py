@@ -65,7 +65,7 @@ def task_table(s: Standing) -> Table:
     for p in s.published:
         ours = next((e for e in s.entries if e.learner == p.ours and e.interval), None)
         beside = "not run" if ours is None else f"{ours.learner} here: {verdict.figure(ours.score)}"
-        rows.append((f"{p.name} ({p.measured})", "published", p.score, beside, *"–" * 11))
+        rows.append((f"{p.name} ({p.measured})", "published", p.score, beside, *"–" * 10))
     return Table(
         key=f"task-{s.name}", title=s.name, tight=True, rows=rows, bold=bold,
         caption=f"{s.metric.name[:1].upper() + s.metric.name[1:]}, {s.unit}. p: the best against"
@@ -73,7 +73,7 @@ def task_table(s: Standing) -> Table:
         f" against so many rivals, the interval decides. {COSTS}",
         columns=(
             "learner", "kind", s.unit, "95 % interval", "seeds", "p", "synapses", "memory, B",
-            "MACs", "ACs", "learn MACs", "runs", "bytes", "energy, nJ", "wall, s",
+            "MACs", "ACs", "learn MACs", "runs", "bytes", "energy, nJ",
         ),
     )  # fmt: skip
 
@@ -131,17 +131,11 @@ def _p(s: Standing, e: Entry) -> str:
 def _costs(e: Entry) -> tuple[str, ...]:
     c = e.cost
     if not c:
-        return ("–",) * 9
-    walls = [r.cost.wall_seconds for r in e.records if r.cost is not None]
+        return ("–",) * 8
     sizes = si(c["plastic_synapses"]), si(c["footprint_bytes"])
+    runs = si(c["executions_per_symbol"])
     if e.records[0].settings.get("uncounted"):
-        return (
-            *sizes,
-            *("n/c",) * 3,
-            si(c["executions_per_symbol"]),
-            *("n/c",) * 2,
-            si(fmean(walls)),
-        )
+        return (*sizes, *("n/c",) * 3, runs, *("n/c",) * 2)
     per = [f"{n}_per_symbol" for n in ("effective_macs", "effective_acs", "learning_macs")]
     energy = "–"
     if e.energy is not None:
@@ -149,8 +143,7 @@ def _costs(e: Entry) -> tuple[str, ...]:
         energy = si(low) if high <= 1.005 * low else f"{si(low)}{JOIN}–{JOIN}{si(high)}"
         energy = energy if e.energy.traffic else f"≥ {si(low)}"
     return (
-        *sizes, *(si(c[n]) for n in per), si(c["executions_per_symbol"]),
-        si(c["bytes_touched_per_symbol"]), energy, si(fmean(walls)),
+        *sizes, *(si(c[n]) for n in per), runs, si(c["bytes_touched_per_symbol"]), energy,
     )  # fmt: skip
 
 

@@ -157,5 +157,7 @@ def test_deterministic_learners_are_not_ten_witnesses():
     assert (near.over, near.clear()) == ("windows", True)
     noise = compare(a, b, windows=(base, base + rng.normal(0, 1.0, 50)))
     assert (noise.over, noise.clear()) == ("windows", False)
+    once = compare({1: 1.0}, b, windows=(base, base + 0.1))
+    assert (once.over, once.clear()) == ("nothing", False)  # one seed does not say what others do
     mixed = compare(a, {s: 1.1 + 0.01 * s for s in range(10)}, windows=(base, base))
     assert mixed.over == "seeds"

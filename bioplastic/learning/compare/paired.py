@@ -135,7 +135,7 @@ def compare(
     a, b      seed → score; the seeds that both have are used
     windows   (W,) means over the same stretches of one stream, for both: they are compared where
               no seed changes anything, as two deterministic learners differ by one number that no
-              test over seeds can judge
+              test over seeds can judge. One shared seed cannot tell that, so nothing is compared
     """
     shared = sorted(set(a) & set(b))
     d = np.array([a[s] - b[s] for s in shared])
@@ -147,7 +147,7 @@ def compare(
     over = "seeds"
     if not varies:
         over = "nothing"
-        if windows is not None and len(windows[0]) == len(windows[1]) > 1:
+        if len(shared) > 1 and windows is not None and len(windows[0]) == len(windows[1]) > 1:
             d, over = np.asarray(windows[0]) - np.asarray(windows[1]), "windows"
     found = interval(d, seed=seed)
     if over == "nothing":
