@@ -2,6 +2,7 @@
 # make test   install, then the default tests      make study   the long ones
 # make bench   speed and memory side by side
 # make verifiers   the chip tools of `bioplastic verify`, in an environment of their own
+# make importers   readers of NIR, for `bioplastic verify --with norse` and `bioplastic conformance`
 # make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -14,7 +15,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench verifiers lint docs clean
+.PHONY: run install test study bench verifiers importers lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -51,6 +52,18 @@ verifiers: .verifiers/.installed
 	.verifiers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --ignore-requires-python lava-nc==0.10.0
 	@touch $@
 
+# two environments: some importers need a nir that cannot read what the others need
+importers: .importers/.installed .importers-old/.installed
+
+.importers/.installed: bioplastic/export/replay/importers.txt
+.importers-old/.installed: bioplastic/export/replay/importers-old.txt
+
+.importers/.installed .importers-old/.installed:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,4 +74,4 @@ docs: $(VENV)/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) .verifiers build dist *.egg-info docs/_build
+	rm -rf $(VENV) .verifiers .importers .importers-old build dist *.egg-info docs/_build

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bioplastic
-from bioplastic.commands import bench, compare, doctor, export, list, run, verify
+from bioplastic.commands import bench, compare, conformance, doctor, export, list, run, verify
 from bioplastic.errors import BioplasticError, UsageError, nearest
 
 VERBS = {
@@ -23,6 +23,7 @@ VERBS = {
     "list": list,
     "export": export,
     "verify": verify,
+    "conformance": conformance,
     "bench": bench,
     "doctor": doctor,
 }

@@ -240,6 +240,10 @@ MEASUREMENTS |= {
         takes="a minute; bioplastic compare makes the cells before, in hours",
         commands=("python docs/measure_compare.py",),
     ),
+    "importers": Script(
+        takes="a minute, with the environments of make importers",
+        commands=("python docs/measure_importers.py",),
+    ),
     "chips": Script(
         takes="an hour or less, most of it in lava-nc; needs make verifiers",
         commands=("python docs/measure_chips.py",),

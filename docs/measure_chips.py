@@ -1,6 +1,6 @@
 """Export learned networks for chips and replay them in foreign tools; print the table.
 
-python docs/measure_chips.py        needs the environment of `make verifiers`
+python docs/measure_chips.py        needs the environments of `make verifiers` and `make importers`
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 RUN = "bioplastic run sequence-prediction --set symbols={symbols} --set order={order}"
 CASES = (("loihi", "lava", 1200, 4), ("brian2-loihi", "brian2-loihi", 1200, 4),
-         ("sanafe", "sanafe", 1200, 4), ("loihi", "cpu", 5000, 7))  # fmt: skip
+         ("sanafe", "sanafe", 1200, 4), ("nir", "norse", 1200, 4),
+         ("loihi", "cpu", 5000, 7))  # fmt: skip
 """(target, tool that replays it, symbols learned, longest context)"""
 
 
@@ -47,8 +48,10 @@ def main() -> None:
             neurons = re.search(r"([\d,]+) neurons", said)
             folder = Path(where) / bundle
             facts = json.loads((folder / "index.json").read_text())["facts"]
-            placed = json.loads((folder / "placement.json").read_text())["resources"]
-            cores = next(r["used"] for r in placed if r["name"] == "cores")
+            cores = "–"  # NIR places nothing
+            if (folder / "placement.json").exists():
+                placed = json.loads((folder / "placement.json").read_text())["resources"]
+                cores = next(r["used"] for r in placed if r["name"] == "cores")
             own, new = facts["bits_per_symbol_before"], facts["bits_per_symbol_exported"]
             print(
                 f"| {target} | {neurons and neurons[1]} | {cores} | {found[2]} | {tool} | "

@@ -14,8 +14,8 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     parser.add_argument(
         "--with", dest="tools", metavar="A,B",
-        help="reference, cpu, lava, brian2-loihi, sanafe, spynnaker, as the bundle's kind has them;"
-        " default: all that are here",
+        help="reference, cpu, lava, brian2-loihi, sanafe, spynnaker, norse, as the bundle's kind"
+        " has them; default: all that are here",
     )  # fmt: skip
     parser.add_argument(
         "--python", metavar="PATH", help="interpreter that has the tools; default .verifiers"
@@ -40,14 +40,14 @@ def main(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--report {arguments.report}: exists already; nothing is overwritten")
     kind = verify.kind_of(arguments.bundle)
     chosen = verify.names(arguments.tools, kind.TOOLS)
-    python = verify.interpreter(arguments.python)
+    pythons = {tool: verify.interpreter(arguments.python, tool) for tool in chosen}
     bundle = kind.read(arguments.bundle)
     print(kind.title(bundle), flush=True)
     bad = ("differs", "failed") if arguments.tools is None else ("differs", "failed", "absent")
     verdicts = []
     for tool in chosen:
         found = verify.verify(
-            bundle, arguments.bundle, tool, python=python, seconds=arguments.timeout,
+            bundle, arguments.bundle, tool, python=pythons[tool], seconds=arguments.timeout,
             tools=kind.TOOLS,
         )  # fmt: skip
         print(f"  {tool:12} {found.outcome:8} {found.message}", flush=True)

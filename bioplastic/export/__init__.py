@@ -27,6 +27,8 @@ CHIPS: dict[str, str] = {
     "brian2-loihi": "loihi",
     "sanafe": "loihi",
     "spinnaker": "spinnaker",
+    "nir": "nir",
+    "nir-old": "nir",
 }
 """The module here that exports a network for a chip, by target.
 

@@ -15,6 +15,9 @@ from bioplastic.errors import BioplasticError, UnsupportedModel, UsageError
 
 VARIABLE = "BIOPLASTIC_VERIFIERS"
 DEFAULT = Path(".verifiers/bin/python")
+IMPORTERS = "BIOPLASTIC_IMPORTERS", Path(".importers/bin/python"), "importers"
+"""Where readers of NIR live that need torch: variable, default, what make builds."""
+HOMES = {"norse": IMPORTERS}
 SCRIPTS = Path(__file__).parent / "replay"
 UNABLE = 3
 """Exit code of a script whose tool cannot hold the network."""
@@ -45,17 +48,19 @@ class Failed(BioplasticError):
     """The tool broke; the message holds its last line."""
 
 
-def interpreter(given: str | Path | None = None) -> Path | None:
-    """The Python of the verifier environment: given, $BIOPLASTIC_VERIFIERS, or ./.verifiers.
+def interpreter(given: str | Path | None = None, tool: str = "") -> Path | None:
+    """The Python that has a tool: given, $BIOPLASTIC_VERIFIERS, or ./.verifiers.
 
+    For norse the second is $BIOPLASTIC_IMPORTERS, the third ./.importers.
     Raises UsageError for one that was named and is not there; None when nothing was named.
     """
-    named = given or os.environ.get(VARIABLE)
+    variable, default, made = HOMES.get(tool, (VARIABLE, DEFAULT, "verifiers"))
+    named = given or os.environ.get(variable)
     if named:
         if not Path(named).is_file():
-            raise UsageError(f"{named}: no such interpreter; make verifiers builds one")
+            raise UsageError(f"{named}: no such interpreter; make {made} builds one")
         return Path(named)
-    return DEFAULT.absolute() if DEFAULT.is_file() else None
+    return default.absolute() if default.is_file() else None
 
 
 def run(

@@ -12,7 +12,7 @@ import numpy as np
 
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError, nearest
 from bioplastic.export import bundle as bundles
-from bioplastic.export import foreign, sanafe, sealed, spinnaker_verify
+from bioplastic.export import foreign, nir_norse, sanafe, sealed, spinnaker_verify
 from bioplastic.export.bundle import Bundle, Spikes
 from bioplastic.export.foreign import SCRIPTS as SCRIPTS
 from bioplastic.export.foreign import VARIABLE as VARIABLE
@@ -98,6 +98,7 @@ TOOLS: dict[str, Callable[[Bundle, Path, Path | None, float], Found | Verdict]] 
     "brian2-loihi": _tool("replay_brian2_loihi.py", "brian2_loihi"),
     "sanafe": _tool("replay_sanafe.py", "sanafe"),
     "spynnaker": spinnaker_verify.of_bundle,
+    "norse": nir_norse.of_bundle,
 }
 
 

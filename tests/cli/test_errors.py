@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 USAGE = {
-    ("rnu",): "no verb 'rnu'; did you mean 'run'? (valid: bench, compare, doctor, export, list,",
+    ("rnu",): "no verb 'rnu'; did you mean 'run'? (valid: bench, compare, conformance, doctor,",
     ("run", "toy-cion"): "no experiment 'toy-cion'; did you mean 'toy-coin'?",
     ("list", "toy-cion"): "no experiment 'toy-cion'; did you mean 'toy-coin'?",
     ("run", "toy-coin", "--set", "tossses=1"): "toy-coin: unknown setting 'tossses'; did you mean",

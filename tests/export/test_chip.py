@@ -9,8 +9,19 @@ import pytest
 
 from bioplastic import cli
 from bioplastic.export import bundle as bundles
-from bioplastic.export import loihi, loihi_attention, placement
+from bioplastic.export import (
+    loihi,
+    loihi_attention,
+    nir,
+    nir_file,
+    nir_golden,
+    nir_read,
+    placement,
+)
+from bioplastic.export.nir_graph import canonical
 from bioplastic.export.sealed import read_json
+
+NIR = nir.FLAT, nir.NESTED, nir.GOLDEN
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +60,36 @@ def test_a_run_becomes_a_bundle(run, tmp_path, capsys, monkeypatch, target, file
         spans = placed["populations"][p.name]
         assert [n for _, a, b in spans for n in range(a, b + 1)] == list(range(p.size))
     assert cli.main(["verify", str(out), "--with", "reference,cpu"]) == 0
+
+
+@pytest.mark.parametrize("target", ["nir", "nir-old"])
+def test_a_run_becomes_graphs(run, tmp_path, capsys, monkeypatch, target):
+    monkeypatch.setattr("bioplastic.commands.export.AHEAD", 120)
+    monkeypatch.setattr("bioplastic.export.loihi_attention.TRACE_STEPS", 900)
+    out = tmp_path / "bundle"
+    assert cli.main(["export", str(run), "--to", target, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "plasticity rules stand in metadata only" in printed
+    assert "not spike for spike" not in printed
+    held = {p.name for p in out.iterdir()}
+    assert held == {"network.json", "arrays.h5", "index.json", *NIR}
+    made = bundles.read(out)
+    assert made.facts["target"] == target
+    stimulus, expected = nir_golden.read(out / nir.GOLDEN, made.network)
+    assert all(np.array_equal(stimulus[k], made.stimulus[k]) for k in stimulus)
+    assert all(np.array_equal(expected[k], made.expected[k]) for k in expected)
+    for name in (nir.FLAT, nir.NESTED):
+        assert nir.same(nir_read.read(out / name), canonical(made.network))
+    about = nir_file.load(out / nir.FLAT)["metadata"]["about"]
+    assert "ThetaSTDP" in " ".join(row["rule"] for row in about["plasticity"].values())
+    monkeypatch.setattr(nir, "LIMIT", 1000)
+    assert cli.main(["export", str(run), "--to", target, "--check"]) == 1
+    assert "of 1,000 bytes in a reader; NIR has no sparse synapses   PASSED" in (
+        capsys.readouterr().out
+    )
+    assert cli.main(["export", str(run), "--to", target, "--out", str(tmp_path / "no")]) == 2
+    assert "use shorter contexts, or export --to loihi" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
 
 
 def test_check_writes_nothing(run, capsys):
