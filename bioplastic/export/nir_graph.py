@@ -40,6 +40,12 @@ def node_names(network: LoihiNetwork) -> dict[str, str]:
     return found
 
 
+def short(node: str) -> str:
+    """The name of a node in the names of what belongs to it; that of a population "input" whole."""
+    plain = node.removeprefix("pop_")
+    return node if plain == "input" else plain
+
+
 def lanes(network: LoihiNetwork) -> dict[str, tuple[int, int]]:
     """Group → (first lane, lanes) of its node's output."""
     total = sum(s.size for s in network.sources)
@@ -141,7 +147,7 @@ def shown(network: LoihiNetwork, nodes: Tree, edges: Edges, name: dict[str, str]
     for p in seen:
         place = np.zeros((total, p.size), np.int32)
         place[at + np.arange(p.size), np.arange(p.size)] = 1
-        node = "show_" + name[p.name].removeprefix("pop_")
+        node = "show_" + short(name[p.name])
         nodes[node] = linear(place)
         edges += [(name[p.name], node), (node, "output")]
         found.append(node)
@@ -181,7 +187,7 @@ def flat(
     columns = lanes(network)
     for k, d, copy, held in matrices(network, empty=empty):
         q = network.projections[k]
-        late, w = f"delay_{name[q.pre].removeprefix('pop_')}_{d}", label(k, d, copy)
+        late, w = f"delay_{short(name[q.pre])}_{d}", label(k, d, copy)
         if late not in nodes:
             whole = np.full(columns[q.pre][1], (1 + d) * network.dt, np.float64)
             nodes[late] = {"type": "Delay", "delay": whole, "metadata": {}}
@@ -196,7 +202,7 @@ def flat(
             given = sum(s.size for s in network.sources)
             steady = linear(zeros(p.size, given))
         if steady is not None:
-            own = "bias_" + name[p.name].removeprefix("pop_")
+            own = "bias_" + short(name[p.name])
             nodes[own] = steady
             edges += [("input", own), (own, name[p.name])]
     shown(network, nodes, edges, name)

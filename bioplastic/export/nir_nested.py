@@ -28,6 +28,7 @@ from bioplastic.export.nir_graph import (
     matrices,
     metadata,
     node_names,
+    short,
     shown,
     zeros,
 )
@@ -153,7 +154,7 @@ def nested(
     ranks = {n: k for k, n in enumerate(in_order(network))}
     edges: Edges = []
     before: dict[str, list[str]] = {n: [] for n in ranks}  # computed ahead of a population
-    after: dict[str, list[str]] = {n: [] for n in ("input", *ranks)}  # and behind it
+    after: dict[str | None, list[str]] = {n: [] for n in (None, *ranks)}  # behind it, or sources
     own: dict[str, list[tuple[str, int, Tree]]] = {n: [] for n in ranks}
     for k, d, copy, held in matrices(network, empty=empty):
         q, w = network.projections[k], label(k, d, copy)
@@ -166,17 +167,17 @@ def nested(
             continue
         nodes[w] = node
         loop = q.pre in ranks and ranks[q.pre] > ranks[q.post]
-        pre, source = q.pre if q.pre in ranks else "input", name[q.pre]
+        pre, source = q.pre if q.pre in ranks else None, name[q.pre]
         steps = d if loop else 1 + d
         if steps:
-            source = f"line_{name[q.pre].removeprefix('pop_')}_{steps}"
+            source = f"line_{short(name[q.pre])}_{steps}"
             if source not in nodes:
                 nodes[source] = line(columns[q.pre][1], steps, network.dt)
                 edges.append((name[q.pre], source))
                 after[pre].append(source)
         (after[pre] if loop else before[q.post]).append(w)
         edges += [(source, w), (w, name[q.post])]
-    order = ["input", *after["input"]]
+    order = ["input", *after[None]]
     for p in (populations[n] for n in ranks):
         order += _placed(network, p, name[p.name], nodes, edges, own[p.name], before[p.name])
         order += after[p.name]
@@ -196,7 +197,7 @@ def _placed(
     cell = neuron(network, p, unit_r=True)
     order, steady = list(before), biased(network, p, cell)
     if steady is not None:
-        bias = "bias_" + name.removeprefix("pop_")
+        bias = "bias_" + short(name)
         nodes[bias] = steady
         edges += [("input", bias), (bias, name)]
         order.append(bias)

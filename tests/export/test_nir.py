@@ -48,16 +48,16 @@ def exact_network(seed: int = 3) -> tuple[LoihiNetwork, dict[str, tuple[np.ndarr
         LoihiPopulation(name="key cells", size=7, du=4095, dv=4095, vth=150),
         LoihiPopulation(name="sums", size=5, du=4095, dv=0, vth=400,
                         bias_mantissa=np.full(5, 500), bias_exponent=1),
-        LoihiPopulation(name="back/forth", size=4, du=4095, dv=0, vth=300),
-        LoihiPopulation(name="seen", size=3, du=4095, dv=0, vth=120),
+        LoihiPopulation(name="input", size=4, du=4095, dv=0, vth=300),
+        LoihiPopulation(name="see/n", size=3, du=4095, dv=0, vth=120),
     ]  # fmt: skip
     size = {"in": 4, "clock": 2} | {p.name: p.size for p in cells}
     links = [
         ("in", "key cells", (100,), 0), ("clock", "key cells", (100,), 0),
         ("key cells", "key cells", (100, -100), 0), ("key cells", "sums", (-30, 80, 140), 1),
-        ("sums", "sums", (-20, 40), 0), ("sums", "back/forth", (90, 200), 0),
-        ("back/forth", "sums", (-60, 50), 0), ("in", "back/forth", (60,), 0),
-        ("back/forth", "seen", (70, 10), -2), ("clock", "seen", (44,), 0),
+        ("sums", "sums", (-20, 40), 0), ("sums", "input", (90, 200), 0),
+        ("input", "sums", (-60, 50), 0), ("in", "input", (60,), 0),
+        ("input", "see/n", (70, 10), -2), ("clock", "see/n", (44,), 0),
     ]  # fmt: skip
     projections = []
     for k, (pre, post, choices, exponent) in enumerate(links):
@@ -263,12 +263,12 @@ def test_the_trace_names_nodes_and_holds_the_spikes(tmp_path):
         order = np.lexsort((made.expected[p.name][1], made.expected[p.name][0]))
         assert np.array_equal(when, made.expected[p.name][0][order])
         assert np.array_equal(which, made.expected[p.name][1][order])
-    v = trace.nodes[name["seen"]].observables["v"].data
+    v = trace.nodes[name["see/n"]].observables["v"].data
     assert np.array_equal(v[0, -1], made.v[-3:])
     for form in (target.FLAT, target.NESTED):
         trace.check_nodes(nir.read(tmp_path / form))
     del trace.nodes["input"]
-    trace.nodes["nowhere"] = trace.nodes[name["seen"]]
+    trace.nodes["nowhere"] = trace.nodes[name["see/n"]]
     with pytest.raises(KeyError):
         trace.check_nodes(nir.read(tmp_path / target.FLAT))
 
@@ -370,8 +370,8 @@ def test_norse_agrees(tmp_path, old):
     folder = bundles.write(made, tmp_path / "bundle", more)
     found = verify.verify(made, folder, "norse", python=python, seconds=900)
     assert found.outcome == "equal", found.message
-    when, which = made.expected["seen"]
-    forged = replace(made, expected={**made.expected, "seen": (when[1:], which[1:])})
+    when, which = made.expected["see/n"]
+    forged = replace(made, expected={**made.expected, "see/n": (when[1:], which[1:])})
     again = verify.verify(forged, folder, "norse", python=python, seconds=900)
     assert again.outcome == "differs"
 
