@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from brian2 import ms, pA
+from brian2 import ms, pA, second
 from brian2.units.fundamentalunits import Quantity as BrianQuantity
 
 from bioplastic.config import setting
 from bioplastic.description import Network, PairSTDP, SpikeTrain
+from bioplastic.learned import Learned
 from bioplastic.networks.stdp_pair import stdp_pair
 from bioplastic.provenance import stream
 from bioplastic.result import Panel, Quantity, Result, Table
@@ -94,7 +95,8 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
     repeats = config.repeats or (1 if backend == "brian2" else 400)
     network = describe(config, seed=seed, repeats=repeats)
     duration = (2 * round(float(config.longest / config.dt)) + 40) * config.dt
-    change = _changes(network, duration, config.dt, backend, seed).reshape(repeats, -1).mean(0)
+    changes = _changes(network, duration, config.dt, backend, seed)
+    change = changes.reshape(repeats, -1).mean(0)
     law, n = rule(config), 2 * config.lags + 1
     lag = np.array([b[0] - a[0] for a, b in zip(pre[:n], post[:n], strict=True)])
     sums = zip(pre, post, strict=True)
@@ -124,6 +126,11 @@ def run(config: Config, *, seed: int, backend: str) -> Result:
             "closed_form": Quantity(values=want),
         },
         network=network.table(),
+        learned=Learned(
+            network,
+            {"plastic/weight": (W_0 + changes) * pA},
+            {"experiment": "stdp-window", "seed": seed, "dt_seconds": float(config.dt / second)},
+        ),
     )
 
 

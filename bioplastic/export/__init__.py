@@ -29,6 +29,7 @@ CHIPS: dict[str, str] = {
     "spinnaker": "spinnaker",
     "nir": "nir",
     "nir-old": "nir",
+    "plasticity": "plastic_bundle",
 }
 """The module here that exports a network for a chip, by target.
 

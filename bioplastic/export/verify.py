@@ -23,6 +23,7 @@ from bioplastic.kernels.loihi.run import run_loihi
 KINDS = {
     "bioplastic-bundle": "verify",
     "bioplastic-pynn": "spinnaker_verify",
+    "bioplastic-rule": "plastic_verify",
 }
 """The module here that reads and verifies a bundle, by the kind that its index tells."""
 
