@@ -6,42 +6,77 @@ python docs/measure_chips.py        needs the environments of `make verifiers` a
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-RUN = "bioplastic run sequence-prediction --set symbols={symbols} --set order={order}"
-CASES = (("loihi", "lava", 1200, 4), ("brian2-loihi", "brian2-loihi", 1200, 4),
-         ("sanafe", "sanafe", 1200, 4), ("nir", "norse", 1200, 4),
-         ("loihi", "cpu", 5000, 7))  # fmt: skip
-"""(target, tool that replays it, symbols learned, longest context)"""
+ROOT = Path(__file__).resolve().parents[1]
+MEMORY = "bioplastic run temporal-memory --set task=II"
+TEXT = "bioplastic run sequence-prediction --set symbols={} --set order={}"
+CASES = (
+    (MEMORY, "loihi", "lava"), (MEMORY, "brian2-loihi", "brian2-loihi"),
+    (MEMORY, "sanafe", "sanafe"),
+    (TEXT.format(1200, 4), "loihi", "lava"),
+    (TEXT.format(1200, 4), "brian2-loihi", "brian2-loihi"),
+    (TEXT.format(1200, 4), "sanafe", "sanafe"),
+    (TEXT.format(1200, 4), "nir", "norse"),
+    (TEXT.format(5000, 7), "loihi", "cpu"),
+)  # fmt: skip
+"""(run, target, tool that replays the bundle)"""
+PLAIN = " --set baselines=none --set shuffle=false"
 
 
-def called(command: str, where: str) -> str:
-    """Run one command line and return what it printed; a tool that differs stops everything."""
+def called(command: str, where: str) -> tuple[str, float]:
+    """Run one command line: what it printed, CPU seconds; a tool that differs stops everything."""
     print(f"$ {command}", file=sys.stderr, flush=True)
     words = [str(Path(sys.executable).with_name("bioplastic")), *command.split()[1:]]
-    done = subprocess.run(words, cwd=where, capture_output=True, text=True, check=False)
+    tools = os.environ.get("BIOPLASTIC_VERIFIERS", str(ROOT / ".verifiers/bin/python"))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        words, cwd=where, capture_output=True, text=True, check=False,
+        env={**os.environ, "BIOPLASTIC_VERIFIERS": tools},
+    )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout}{done.stderr}")
-    return done.stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, cpu
+
+
+def kept(facts: Mapping[str, Any]) -> str:
+    """How well the network predicts before and after, whichever kind it is."""
+    if "as_learned" in facts:
+        a = facts["as_learned"]
+        return (
+            f"prediction error {a['own_error']:.4f}, {a['error']:.4f}; of {a['elements']} elements"
+            f" the same neurons answer in {a['active']}, are predicted after {a['predicted']}"
+        )
+    own, new = facts["bits_per_symbol_before"], facts["bits_per_symbol_exported"]
+    return f"{own:.4f}, {new:.4f} bits/symbol ({new / own - 1:+.2%})"
 
 
 def main() -> None:
     """Print the rows."""
-    print("| target | neurons | cores | steps | replayed in | differing spikes | bits/symbol "
-          "before, exported | commands |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|")
+    print("| target | neurons | cores | steps | replayed in | differing spikes | CPU s of the "
+          "replay | predicts before, exported | commands |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    runs: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as where:
-        for k, (target, tool, symbols, order) in enumerate(CASES):
-            run = RUN.format(symbols=symbols, order=order)
-            called(f"{run} --set baselines=none --set shuffle=false --out run{k}", where)
-            export, verify = f"bioplastic export run{k} --to {target}", f"--with {tool}"
+        for run, target, tool in CASES:
+            if run not in runs:
+                runs[run] = f"run{len(runs)}"
+                called(f"{run}{PLAIN if run != MEMORY else ''} --out {runs[run]}", where)
+            export = f"bioplastic export {runs[run]} --to {target}"
             called(export, where)
-            bundle = f"run{k}-{target}"
-            said = called(f"bioplastic verify {bundle} {verify}", where)
+            bundle = f"{runs[run]}-{target}"
+            verify = f"bioplastic verify {bundle} --with {tool}"
+            said, cpu = called(verify, where)
             found = re.search(r"equal +([\d,]+) spikes in ([\d,]+) steps, none differs", said)
             if found is None:
                 raise SystemExit(f"{bundle}: {said}")
@@ -52,11 +87,10 @@ def main() -> None:
             if (folder / "placement.json").exists():
                 placed = json.loads((folder / "placement.json").read_text())["resources"]
                 cores = next(r["used"] for r in placed if r["name"] == "cores")
-            own, new = facts["bits_per_symbol_before"], facts["bits_per_symbol_exported"]
             print(
                 f"| {target} | {neurons and neurons[1]} | {cores} | {found[2]} | {tool} | "
-                f"0 of {found[1]} | {own:.4f}, {new:.4f} ({new / own - 1:+.2%}) | "
-                f"`{run}`; `{export}`; `bioplastic verify {bundle} {verify}` |",
+                f"0 of {found[1]} | {cpu:.0f} | {kept(facts)} | "
+                f"`{run} --out {runs[run]}`; `{export}`; `{verify}` |",
                 flush=True,
             )
 
