@@ -3,6 +3,7 @@
 # make bench   speed and memory side by side
 # make verifiers   the chip tools of `bioplastic verify`, in an environment of their own
 # make importers   readers of NIR, for `bioplastic verify --with norse` and `bioplastic conformance`
+# make oracle  the tests that need tools from elsewhere, after building that environment
 # make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -15,7 +16,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench verifiers importers lint docs clean
+.PHONY: run install test study bench verifiers importers oracle lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -63,6 +64,8 @@ importers: .importers/.installed .importers-old/.installed
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@
+oracle: install verifiers
+	$(BIN)/python -m pytest -m oracle
 
 lint: install
 	$(BIN)/ruff check .

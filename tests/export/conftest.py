@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from brian2 import pA, second
@@ -17,8 +19,17 @@ from bioplastic.description import (
     SpikeTrain,
 )
 from bioplastic.description.dendrite import DendriticTree
+from bioplastic.export import verify
 from bioplastic.learned import Learned
 from bioplastic.result import SpikeRecord
+
+
+def tools() -> Path:
+    """The interpreter of the verifier environment; the test is skipped where there is none."""
+    found = verify.interpreter() or Path(__file__).parents[2] / verify.DEFAULT
+    if not found.is_file():
+        pytest.skip(f"no {verify.DEFAULT}: make verifiers, or set {verify.VARIABLE}")
+    return found
 
 
 def make(population, steps, ids, size, dt=1e-4, labels=None):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from dataclasses import replace
@@ -19,6 +18,7 @@ from bioplastic.errors import BioplasticError, CorruptFile, UnsupportedModel, Us
 from bioplastic.export import bundle as bundles
 from bioplastic.export import foreign, sanafe, verify
 from bioplastic.export.sealed import seal
+from tests.export.conftest import tools
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import at, one
 
@@ -181,8 +181,6 @@ def test_what_sanafe_would_compute_otherwise_is_refused(tmp_path, change, messag
 @pytest.mark.parametrize("tool", ["lava", "brian2-loihi", "sanafe"])
 def test_foreign_tools_agree(tmp_path, tool):
     """Two populations, several delays, negative weights, in each tool of the environment."""
-    if not os.environ.get(verify.VARIABLE):
-        pytest.skip(f"set {verify.VARIABLE} to the Python of the verifier environment")
     rng = np.random.default_rng(5)
     net = one()
     source = replace(net.sources[0], size=4)
@@ -203,7 +201,7 @@ def test_foreign_tools_agree(tmp_path, tool):
     made = bundles.made(net, stimulus, 150)
     assert all(len(when) > 20 for when, _ in made.expected.values())
     folder = bundles.write(made, tmp_path / "bundle")
-    found = verify.verify(made, folder, tool, python=verify.interpreter(), seconds=500)
+    found = verify.verify(made, folder, tool, python=tools(), seconds=500)
     assert found.outcome == "equal", found.message
 
 

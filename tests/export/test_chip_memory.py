@@ -11,9 +11,11 @@ import pytest
 from bioplastic import cli
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
 from bioplastic.export import bundle as bundles
-from bioplastic.export import loihi, loihi_memory
+from bioplastic.export import loihi, loihi_memory, verify
 from bioplastic.export.lowerings import follows, lowering_of
 from bioplastic.learned import Learned
+from tests.export.conftest import tools
+from tests.loihi.memories import chained, memory
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +126,18 @@ def test_a_network_that_fell_silent_is_reported(run, monkeypatch, exponent):
     else:
         assert list(ready.silent) == every
         assert "silent: inhibitory never spikes in the trace" in said
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("target", "tool"), [
+    ("loihi", "lava"), ("brian2-loihi", "brian2-loihi"), ("sanafe", "sanafe"),
+])  # fmt: skip
+def test_foreign_tools_hold_the_same_memory(tmp_path, target, tool):
+    """Two sequences with a common middle, known and new orders: plateaus, timers, inhibition."""
+    shown = [(30 + 40 * k + 60 * (k // 3), s) for k, s in enumerate("ABCDBEABEDBC")]
+    learned = Learned(memory(links=chained(), shown=shown), {}, {"dt_seconds": 1e-4})
+    folder = loihi.write(loihi.prepare(learned, None, target), tmp_path / "bundle")
+    made = bundles.read(folder)
+    assert all(len(when) for when, _ in made.expected.values())
+    found = verify.verify(made, folder, tool, python=tools(), seconds=500)
+    assert found.outcome == "equal", found.message
