@@ -19,16 +19,16 @@ from bioplastic.description import (
     SpikeTrain,
 )
 from bioplastic.description.dendrite import DendriticTree
-from bioplastic.export import verify
+from bioplastic.export import foreign
 from bioplastic.learned import Learned
 from bioplastic.result import SpikeRecord
 
 
 def tools() -> Path:
     """The interpreter of the verifier environment; the test is skipped where there is none."""
-    found = verify.interpreter() or Path(__file__).parents[2] / verify.DEFAULT
+    found = foreign.interpreter() or Path(__file__).parents[2] / foreign.DEFAULT
     if not found.is_file():
-        pytest.skip(f"no {verify.DEFAULT}: make verifiers, or set {verify.VARIABLE}")
+        pytest.skip(f"no {foreign.DEFAULT}: make verifiers, or set {foreign.VARIABLE}")
     return found
 
 
