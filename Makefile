@@ -64,6 +64,7 @@ importers: .importers/.installed .importers-old/.installed
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@
+
 oracle: install verifiers
 	$(BIN)/python -m pytest -m oracle
 
