@@ -8,7 +8,6 @@ and copies back out: all of it operations of the device, so a run can be capture
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from bioplastic.bridge.ops_values import masks
 from bioplastic.kernels.feedforward.layer import words
 from bioplastic.kernels.sparse import gpu_program, gpu_windows
 from bioplastic.kernels.sparse.executors import OneProgram, Windows
-from bioplastic.kernels.sparse.gpu_layout import KINDS, lay_out, lay_tables
+from bioplastic.kernels.sparse.gpu_layout import KINDS, lay_out
+from bioplastic.kernels.sparse.gpu_layout_tables import lay_tables
 from bioplastic.kernels.sparse.gpu_plan import Plan, check_known, parts
 from bioplastic.kernels.sparse.gpu_tables import EXTENT, State
 from bioplastic.kernels.sparse.state import initial_state
@@ -87,7 +87,8 @@ class ResidentSparse:
         flat["seed"][:, 0].copy_(state[1] & 0xFFFFFFFF)
         named = dict(zip(self.names, state[HEAD:], strict=True))
         for piece in self.layout.pieces:
-            flat[piece.field][:, piece.low : piece.low + piece.size].copy_(named[piece.key])
+            part = named[piece.key].reshape(batch, piece.size)
+            flat[piece.field][:, piece.low : piece.low + piece.size].copy_(part)
         return flat
 
     def _sizes(self) -> np.ndarray:
@@ -142,9 +143,8 @@ class ResidentSparse:
         sizes = self._sized(
             steps=steps, spikes=(self.delay + steps) * self.wide, onsets=steps * self.onset_wide
         )
-        populations: Any = self.network.populations
         plan = Plan(
-            populations=populations, parts=self.parts, steps=steps, batch=batch,
+            populations=self.network.populations, parts=self.parts, steps=steps, batch=batch,
             arguments=(self.topology, x, sizes),
         )  # fmt: skip
         if isinstance(self.executor, OneProgram):
@@ -159,7 +159,7 @@ class ResidentSparse:
         for piece in self.layout.pieces:
             kind = given[piece.key]
             part = getattr(x, piece.field)[:, piece.low : piece.low + piece.size]
-            after[piece.key] = self._room(kind.dtype, *kind.shape).copy_(part)
+            after[piece.key] = self._room(kind.dtype, *kind.shape).copy_(part.reshape(kind.shape))
         made = x.spikes[:, self.delay :, self.given_words : self.layout.words].clone()
         recent = self._room(torch.int32, *state[2].shape).copy_(
             x.spikes[:, steps:, : self.layout.words]

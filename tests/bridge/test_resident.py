@@ -21,6 +21,7 @@ from tests.circuit.test_gpu import scenario
 from tests.feedforward.drawn import case
 from tests.sparse_gpu.conftest import _patched_once as _patched_once
 from tests.sparse_gpu.test_gpu import DT, balanced, learner
+from tests.sparse_gpu.test_launch import strangers
 
 
 def still():
@@ -74,12 +75,16 @@ def same(program, how, given, where, *, before=(), cut):
     [
         pytest.param(Windows(block=32), learner, id="windows, learns"),
         pytest.param(OneProgram(block=32), still, id="one program, static"),
+        pytest.param(OneProgram(block=32), strangers, id="one program, strangers"),
+        pytest.param(
+            Windows(block=32), strangers, id="windows, strangers", marks=pytest.mark.study
+        ),
         pytest.param(Windows(block=32), still, id="windows, static", marks=pytest.mark.study),
         pytest.param(OneProgram(block=32), learner, id="one, learns", marks=pytest.mark.study),
     ],
 )
 def test_sparse(where, how, make):
-    lowered = lower(make(), DT, fraction=8)
+    lowered = lower(make(), DT, fraction=8, plastic_bits=16)
     rng = np.random.default_rng(7)
     before = drawn_spikes(rng, lowered, 2, 90, 0.2)
     wanted = same(
@@ -109,11 +114,11 @@ def test_circuit(where, circuit):
     assert wanted.made["written"].min() > 0
 
 
-@pytest.mark.parametrize("make", [learner, still])
+@pytest.mark.parametrize("make", [learner, still, strangers])
 def test_a_run_can_be_captured(where, make):
     if INTERPRETED:
         pytest.skip("the interpreter has no graphs")
-    lowered = lower(make(), DT, fraction=8)
+    lowered = lower(make(), DT, fraction=8, plastic_bits=16)
     module = IntegerModule(lowered).to(where)
     rng = np.random.default_rng(7)
     spikes = drawn_spikes(rng, lowered, 2, 20, 0.4).to(where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,10 +138,16 @@ def weights(rng: np.random.Generator, target: str, unit: float, signed: bool, n:
 
 
 @st.composite
-def networks(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(KINDS)) -> Network:
-    """A source, one population of a kind, a LIF population, projections between all of them."""
+def networks(
+    draw: st.DrawFn, kinds: tuple[str, ...] = tuple(KINDS), sizes: Sequence[int] = SIZES,
+    least: int = 0,
+) -> Network:  # fmt: skip
+    """A source, one population of a kind, a LIF population, projections between all of them.
+
+    least   smallest delay, steps
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    size, kind = draw(st.sampled_from(SIZES)), draw(st.sampled_from(kinds))
+    size, kind = draw(st.sampled_from(sizes)), draw(st.sampled_from(kinds))
     t_ref = draw(st.sampled_from([0.0, 0.1, 0.2, 2.0]))
     build, unit, signed = KINDS[kind]
     at = np.unique(rng.integers(0, 5 * STEPS, draw(st.integers(0, 80))))
@@ -156,13 +162,14 @@ def networks(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(KINDS)) -> Network:
         target = draw(st.sampled_from(main.targets()))
         i, j = np.nonzero(rng.random((n_pre, size)) < draw(st.sampled_from([0.2, 0.7])))
         w = weights(rng, target, unit * 5 / n_pre, signed, len(i))
-        delay = rng.integers(0, 12, len(i)) * 0.1 * ms
+        delay = rng.integers(least, 12, len(i)) * 0.1 * ms
         connectivity = Connectivity(i=i, j=j, weight=w, delay=delay)
         projections.append(
             Projection(name=f"q{k}", pre=pre, post="p", target=target, connectivity=connectivity)
         )
     i, j = np.nonzero(rng.random((size, 7)) < 0.3)
-    back = Connectivity(i=i, j=j, weight=rng.uniform(-1, 1, len(i)) * 1e-9 * amp)
+    w = rng.uniform(-1, 1, len(i)) * 1e-9 * amp
+    back = Connectivity(i=i, j=j, weight=w, delay=max(least, 1) * 0.1 * ms)
     projections.append(
         Projection(name="back", pre="p", post="lif", target="fast", connectivity=back)
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,8 @@ from bioplastic.kernels.dispatch import KernelRun, run, run_batch
 from bioplastic.kernels.sparse.executors import OneProgram, Windows
 from bioplastic.kernels.sparse.state import initial_state
 from bioplastic.quantize import lower
+from tests.sparse_gpu.conftest import INTERPRETED
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DT = 0.1 * ms
 SAME = ("spikes", "synaptic_events", "weight_updates", "saturations")
 EXECUTORS = (Windows(block=32), OneProgram(block=32))
@@ -52,38 +53,15 @@ few = settings(
 )
 
 
-@pytest.fixture(autouse=True)
-def poisoned(monkeypatch):
-    """Where the kernels can run, with fresh buffers full of the smallest number."""
-    pytest.importorskip("triton")
-    torch = pytest.importorskip("torch")
-    if not INTERPRETED and not torch.cuda.is_available():
-        return
-    empty = torch.empty
-
-    def poison(*shape, dtype=None, **how):
-        made = empty(*shape, dtype=dtype, **how)
-        return made if made.is_floating_point() else made.fill_(torch.iinfo(made.dtype).min)
-
-    monkeypatch.setattr(torch, "empty", poison)
-
-
-@pytest.fixture
-def gpu():
-    """Skip where nothing can run the kernels."""
-    torch = pytest.importorskip("torch")
-    if not INTERPRETED and not torch.cuda.is_available():
-        pytest.skip("no CUDA or HIP device; test_the_rest_in_the_interpreter runs it")
-
-
 @pytest.mark.skipif(INTERPRETED, reason="already there")
 @pytest.mark.slow
 @pytest.mark.parametrize("marks", ["not study", pytest.param("study", marks=pytest.mark.study)])
 def test_the_rest_in_the_interpreter(marks):
     """Triton chooses when it is imported, so its interpreter needs a process of its own."""
     pytest.importorskip("triton")
+    here = [__file__, str(Path(__file__).with_name("test_strangers.py"))]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, __file__],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, *here],
         env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

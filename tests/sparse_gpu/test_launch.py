@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import ms, nA, pA, second
+from brian2 import ms, mV, nA, pA, second
 
 from bioplastic.description import (
     LIF,
     AlphaCurrent,
+    Change,
     Connectivity,
     ExponentialCurrent,
     HardWTA,
@@ -22,6 +24,7 @@ from bioplastic.description import (
     Projection,
     Source,
     SpikeTrain,
+    TraceSTDP,
 )
 from bioplastic.errors import UnsupportedModel
 from bioplastic.kernels.dispatch import run
@@ -29,6 +32,8 @@ from bioplastic.kernels.sparse.executors import OneProgram, Windows
 from bioplastic.quantize import lower
 from bioplastic.quantize.integer_population import LinearState
 from bioplastic.quantize.integer_rule import IntegerTraceRule
+from tests.equivalence.linear_networks import conductance, cuba
+from tests.equivalence.test_trace_rule import PROGRAMS
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("TRITON_INTERPRET") == "1", reason="the interpreter compiles nothing"
@@ -54,6 +59,51 @@ def network(size: int, rule: PairSTDP | None, inhibition: HardWTA | None = None)
         projections=[
             Projection(name="feed", pre="in", post="p", target="fast", connectivity=c,
                        plasticity=rule)
+        ],
+    )  # fmt: skip
+
+
+def stretched(rule: TraceSTDP, low: float, high: float) -> TraceSTDP:
+    """A rule on weights low..high, with the steps in the same share of the range."""
+
+    def changed(statement):
+        if not isinstance(statement, Change):
+            return statement
+        share = (high - low) / (rule.high - rule.low)
+        terms = (replace(t, coefficient=t.coefficient * share) for t in statement.terms)
+        return replace(statement, terms=tuple(terms))
+
+    on_pre, on_post = (tuple(map(changed, side)) for side in (rule.on_pre, rule.on_post))
+    return replace(rule, low=low, high=high, on_pre=on_pre, on_post=on_post)
+
+
+def strangers() -> Network:
+    """A linear population that learns by a program on traces, and a conductance population.
+
+    Its source spikes in every step, so that lowering scales its states for any other train too.
+    """
+    rng = np.random.default_rng(1)
+    made, still = network(3, None), replace(conductance(3, rng, 0.2), theta_step=0 * mV)
+    c = made.projections[0].connectivity
+    rule = stretched(PROGRAMS["pair"], 0.0, 0.6e-3)
+    at = np.arange(3 * 600)
+    train = SpikeTrain(i=at % 3, t=(at // 3) * 1e-4 * second)
+    return replace(
+        made,
+        sources=[Source(name="in", size=3, train=train)],
+        populations=[
+            Population(name="linear", size=3, neuron=cuba(3, rng)),
+            Population(name="conductance", size=3, neuron=still),
+        ],
+        projections=[
+            Projection(
+                name="feed", pre="in", post="linear", target="ge", plasticity=rule,
+                connectivity=replace(c, weight=np.full(9, 0.3e-3)),
+            ),
+            Projection(
+                name="on", pre="linear", post="conductance", target="ge",
+                connectivity=replace(c, weight=np.full(9, 0.1)),
+            ),
         ],
     )  # fmt: skip
 
@@ -110,9 +160,16 @@ def launched(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", [None, PairSTDP(w_max=1 * nA)], ids=["static", "pair"])
-def test_another_length_is_no_other_kernel_and_nothing_is_read_back(launched, rule):
-    lowered = lower(network(17, rule), 0.1 * ms)
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param(lambda: network(17, None), id="static"),
+        pytest.param(lambda: network(17, PairSTDP(w_max=1 * nA)), id="pair"),
+        pytest.param(strangers, id="strangers"),
+    ],
+)
+def test_another_length_is_no_other_kernel_and_nothing_is_read_back(launched, made):
+    lowered = lower(made(), 0.1 * ms, plastic_bits=16)
     for executor in (Windows(longest=8), OneProgram()):
         run(lowered, 5, backend="gpu", executor=executor)
     known = set(launched)
@@ -130,22 +187,39 @@ def test_two_launches_a_window(launched):
     assert [name for name, _ in launched] == ["deliver", "advance"] * 3
 
 
+class NewRule(IntegerTraceRule):
+    """A rule that is like one that is known, and is not."""
+
+
 def test_kinds_that_the_kernels_do_not_know_are_refused_by_name():
     pytest.importorskip("triton")
     from bioplastic.kernels.sparse.gpu_plan import check_known
 
     lowered = lower(network(17, None), 0.1 * ms)
     check_known(lowered)
-    rule = IntegerTraceRule(
-        pre_traces=(), post_traces=(), on_pre=(), on_post=(), low=0, high=127, shift=0
-    )
+    rule = NewRule(pre_traces=(), post_traces=(), on_pre=(), on_post=(), low=0, high=127, shift=0)
     learning = replace(lowered, projections=(replace(lowered.projections[0], rule=rule),))
-    with pytest.raises(UnsupportedModel, match="launched: feed: IntegerTraceRule: the GPU"):
+    with pytest.raises(UnsupportedModel, match=r"launched: feed: NewRule: the GPU .* on traces"):
         check_known(learning)
     population: Any = lowered.populations[0]
     linear = replace(population, channels=(LinearState(name="x", lsb=1.0),))
     with pytest.raises(UnsupportedModel, match="launched: p: LinearState: the GPU"):
         check_known(replace(lowered, populations=(linear,)))
+    unknown: Any = SimpleNamespace(name="p", size=17, channels=())
+    with pytest.raises(UnsupportedModel, match="launched: p: SimpleNamespace: the GPU"):
+        check_known(replace(lowered, populations=(unknown,)))
+
+
+def test_a_factor_that_does_not_fit_its_bits_is_refused():
+    pytest.importorskip("triton")
+    from bioplastic.kernels.sparse.gpu_plan import check_known
+
+    lowered = lower(strangers(), 0.1 * ms)
+    check_known(lowered)
+    p: Any = lowered["linear"]
+    wide = replace(p, held=replace(p.held, matrix=p.held.matrix + (1 << 31)))
+    with pytest.raises(UnsupportedModel, match=r"linear: a propagator of 3: .* factors below 2"):
+        check_known(replace(lowered, populations=(wide,)))
 
 
 @pytest.mark.usefixtures("launched")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,14 +30,14 @@ from bioplastic.kernels.sparse.gpu_layout import (
     KINDS,
     Layout,
     lay_out,
-    lay_tables,
     pack_state,
     unpack_state,
 )
+from bioplastic.kernels.sparse.gpu_layout_tables import lay_tables
 from bioplastic.kernels.sparse.gpu_plan import Plan, check_known, parts
 from bioplastic.kernels.sparse.gpu_tables import State
 from bioplastic.kernels.sparse.state import KernelState
-from bioplastic.quantize.integer_network import IntegerNetwork, IntegerPopulation
+from bioplastic.quantize.integer_network import IntegerNetwork
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a kernel is defined
 ROOM = 1 << 28
@@ -118,7 +118,7 @@ def _stretch(
     sizes = [history, steps, spikes.shape[2], onsets.shape[2], slots, ring.shape[2]]
     sizes += [array[0].numel() for array in x]
     plan = Plan(
-        populations=cast("tuple[IntegerPopulation, ...]", network.populations),
+        populations=network.populations,
         parts=part, steps=steps, batch=batch,
         arguments=(topology, x, _there(np.array(sizes), where)),
     )  # fmt: skip

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bioplastic.kernels.ahead_of_time import Compiled
-from bioplastic.kernels.sparse import gpu_program, gpu_windows
+from bioplastic.kernels.sparse import gpu_program, gpu_windows, gpu_windows_states
 from bioplastic.kernels.sparse.gpu_tables import State, Topology
 
 TOPOLOGY = Topology(
     population="*i64", channel="*i64", projection="*i64", offset="*i64", start="*i64",
     table="*i32", delay="*i32", row_ptr="*i64", post="*i32", late="*i32", weight="*i16",
     floor="*i32", col_ptr="*i64", col_syn="*i64", col_trace="*i64", col_late="*i32",
-    step_up="*i32", step_down="*i32",
+    step_up="*i32", step_down="*i32", number="*i64", each="*i64", statement="*i64",
+    change="*i64", term="*i64", trace="*i64", step="*i32",
 )  # fmt: skip
 STATE = State(
     first="*i64", seed="*i64", v="*i32", refractory="*i32", theta="*i32", left="*i32",
@@ -45,8 +46,20 @@ _CURRENTS = _neurons(128, 4, RISE=True, ADAPTIVE=True)
 _FULL = _neurons(128, 4, RISE=True, ADAPTIVE=True, BRANCHES=True, COMPETE=True)
 _NO_COMPETITION = {name: n for name, n in _FULL.items() if name != "COMPETE"}
 _LANES, _ROWS = {"LANES": gpu_windows.LANES}, {"ROWS": gpu_windows.LANES // 16}
-_RULES = {"PAIRS": True, "OPEN": True, "LANES": gpu_program.LANES}
-_NO_RULES = {"PAIRS": False, "OPEN": False, "LANES": gpu_program.LANES}
+_LINEAR = {"BLOCK": 128, "CHANNELS": 4, "EVENTS": 0}
+_EVENTS = {"BLOCK": 128, "CHANNELS": 4, "EVENTS": 4}
+_MANY = {"BLOCK": 128, "CHANNELS": 16, "EVENTS": 0}
+_EXPONENTIAL = {"BLOCK": 128, "CHANNELS": 4, "EXPONENTIAL": True, "EULER": False}
+_EULER = {"BLOCK": 128, "CHANNELS": 4, "EXPONENTIAL": False, "EULER": True}
+
+
+def _program(rules: str, **known: int) -> Mapping[str, int]:
+    """Constants of the whole program: neurons as `_neurons` has them and others by prefix."""
+    names = ("LINEAR_CHANNELS", "LINEAR_EVENTS", "CONDUCTANCE_CHANNELS")
+    others = dict.fromkeys((*names, "CONDUCTANCE_EXPONENTIAL", "CONDUCTANCE_EULER"), 0)
+    learn = {name: name in rules.split() for name in ("PAIRS", "OPEN", "TRACED")}
+    return {**_neurons(128, 0), **others, **known, **learn, "LANES": gpu_program.LANES}
+
 
 COMPILED = (
     Bundled(
@@ -128,19 +141,71 @@ COMPILED = (
         signature="*i64 i32 i32 i32",
         constants=_LANES,
     ),
+    *(
+        Bundled(
+            name=f"sparse {half}, {what}",
+            function=getattr(gpu_windows_states, f"{half.split()[0]}_linear"),
+            signature="*i64 i32 i32 i32" if half == "advance" else "*i64 i32 i32",
+            constants=constants,
+            warps=count,
+        )
+        for half in ("advance", "begin step", "end step")
+        for what, constants, count in (
+            ("linear neurons", _LINEAR, 8),
+            ("linear neurons with events", _EVENTS, 4),
+            ("linear neurons of 16 states", _MANY, 8),
+        )
+    ),
+    *(
+        Bundled(
+            name=f"sparse {half}, conductances, {what}",
+            function=getattr(gpu_windows_states, f"{half.split()[0]}_conductance"),
+            signature="*i64 i32 i32 i32" if half == "advance" else "*i64 i32 i32",
+            constants=constants,
+            warps=4,
+        )
+        for half in ("advance", "begin step")
+        for what, constants in (("exponential Euler", _EXPONENTIAL), ("Euler", _EULER))
+    ),
     Bundled(
-        name="sparse program, static synapses",
-        function=gpu_program.program,
-        signature="*i64 i32 i32 i32",
-        constants={**_PLAIN, **_NO_RULES},
+        name="sparse end step, conductances",
+        function=gpu_windows_states.end_conductance,
+        signature="*i64 i32 i32",
+        constants={"BLOCK": 128, "CHANNELS": 4},
+    ),
+    Bundled(
+        name="sparse programs on traces, arrivals",
+        function=gpu_windows.arrive_traces,
+        signature="*i64 i32 i32 i32 i32",
+        constants=_ROWS,
+        warps=2,
         expected=("RED",),
     ),
     Bundled(
-        name="sparse program, everything",
-        function=gpu_program.program,
+        name="sparse programs on traces, post spikes",
+        function=gpu_windows.post_traces,
         signature="*i64 i32 i32 i32",
-        constants={**_FULL, **_RULES},
-        warps=8,
-        expected=("RED",),
+        constants=_ROWS,
+        warps=2,
+    ),
+    *(
+        Bundled(
+            name=f"sparse program, {what}",
+            function=gpu_program.program,
+            signature="*i64 i32 i32 i32",
+            constants=constants,
+            warps=count,
+            expected=("RED",),
+        )
+        for what, constants, count in (
+            ("static synapses", _program("", **_PLAIN), 4),
+            ("LIF and its rules", _program("PAIRS OPEN", **_FULL), 8),
+            ("linear neurons, programs on traces", _program("TRACED", LINEAR_CHANNELS=4), 8),
+            (
+                "conductances, programs on traces",
+                _program("TRACED", CONDUCTANCE_CHANNELS=4, CONDUCTANCE_EULER=True),
+                8,
+            ),
+        )
     ),
 )

@@ -88,9 +88,9 @@ def dithers(x, place, step, kind, number):
 
 
 @triton.jit
-def store_weights(x, q, at, wanted, moves):
-    """Store weights saturated to [0, high] and count."""
-    kept = tl.minimum(tl.maximum(wanted, 0), q.high)
+def store_weights(x, q, at, wanted, moves, low):
+    """Store weights saturated to [low, high] and count."""
+    kept = tl.minimum(tl.maximum(wanted, low), q.high)
     saturated = (moves & (kept != wanted)).to(tl.int32)
     tl.debug_barrier()  # old weights are read
     tl.store(x.weight + q.own + at, kept.to(tl.int16), mask=moves)
@@ -126,7 +126,7 @@ def arrive_pair(net, x, e, q, bits, k, word, t, step, ROWS: tl.constexpr):
             moves = inside & (size != 0)
             dither = dithers(x, blocks, step, KIND_PRE, q.place)
             wanted = weight - ((size + dither) >> DITHER)
-            store_weights(x, q, place, wanted, moves)
+            store_weights(x, q, place, wanted, moves, 0)
 
 
 @triton.jit
@@ -152,7 +152,7 @@ def post_pair(net, x, e, q, bits, word, t, step, ROWS: tl.constexpr):
             moves = inside & (size != 0)
             dither = dithers(x, blocks, step, KIND_POST, q.place)
             wanted = weight + ((size + dither) >> DITHER)
-            store_weights(x, q, at, wanted, moves)
+            store_weights(x, q, at, wanted, moves, 0)
     if spikes != 0:  # after every depression of this step, which is an earlier phase
         at = q.post_trace + word * 32 + tl.arange(0, 32)
         jump(net, x, x.post_trace, x.post_step, at, spikes, step, q.minus, q.minus_length)

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import triton
 import triton.language as tl
 
-POPULATION_NUMBERS = tl.constexpr(16)
+POPULATION_NUMBERS = tl.constexpr(23)
 CHANNEL_NUMBERS = tl.constexpr(13)
-PROJECTION_NUMBERS = tl.constexpr(34)
+PROJECTION_NUMBERS = tl.constexpr(41)
 EXTENT = tl.constexpr(6)
-STATIC, PAIR, PERMANENCE = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
+STATIC, PAIR, PERMANENCE, TRACES = (tl.constexpr(n) for n in range(4))
+LEAKY, LINEAR, CONDUCTANCE = (tl.constexpr(n) for n in range(3))
 EVENTS, UPDATES, SATURATIONS = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 
 
@@ -40,6 +41,13 @@ class Topology(NamedTuple):
     col_late: Any  # int32 delay
     step_up: Any  # (Q, 128) int32
     step_down: Any  # (Q, 128) int32
+    number: Any  # int64: matrices, rows, events; decays and reversals, see `gpu_layout_neurons`
+    each: Any  # int64: what differs between linear or conductance neurons
+    statement: Any  # (…, 3) int64 of `layout_rule.Program`, as the next three
+    change: Any  # (…, 4)
+    term: Any  # (…, 3)
+    trace: Any  # (…, 4)
+    step: Any  # (terms, 128) int32
 
 
 class State(NamedTuple):
@@ -103,6 +111,13 @@ class Population(NamedTuple):
     start_high: Any
     channel: Any  # first channel
     channels: Any
+    kind: Any  # LEAKY, LINEAR, CONDUCTANCE; the rest is for the last two
+    states: Any  # of a neuron: state n of neuron k is in channel slot `slot + n·stride + k`
+    events: Any  # their slots follow
+    slot: Any
+    stride: Any
+    number: Any  # first of its numbers
+    each: Any  # first of what differs between its neurons, rows of `stride`
 
 
 class Channels(NamedTuple):
@@ -158,10 +173,17 @@ class Projection(NamedTuple):
     theta: Any
     z_table: Any  # of the plateau trace of the channel
     z_length: Any
-    high: Any  # bounds of a weight are 0 and high
+    high: Any  # greatest weight; the least one of pair STDP is 0
     shift: Any  # entry w >> shift of a table of steps belongs to weight w
     bits: Any  # a step times a trace, shifted by `bits`, is Q8; `half` rounds it
     half: Any
+    low: Any  # least weight; from here on of programs on traces
+    trace: Any  # first trace, those of pre before those of post
+    pre_traces: Any
+    on_pre: Any  # first statement of every side, and the end
+    on_post: Any
+    on_end: Any
+    fresh: Any  # weights are delivered after on_pre
 
 
 @triton.jit
@@ -174,6 +196,9 @@ def population_row(net, place):
         refractory=tl.load(at + 7), theta_decay=tl.load(at + 8), theta_step=tl.load(at + 9),
         winners=tl.load(at + 10), cycle=tl.load(at + 11), start_low=tl.load(at + 12),
         start_high=tl.load(at + 13), channel=tl.load(at + 14), channels=tl.load(at + 15),
+        kind=tl.load(at + 16), states=tl.load(at + 17), events=tl.load(at + 18),
+        slot=tl.load(at + 19), stride=tl.load(at + 20), number=tl.load(at + 21),
+        each=tl.load(at + 22),
     )  # fmt: skip
 
 
@@ -217,6 +242,9 @@ def projection_row(net, place):
         first_lag=tl.load(at + 25), last_lag=tl.load(at + 26), theta=tl.load(at + 27),
         z_table=tl.load(at + 28), z_length=tl.load(at + 29), high=tl.load(at + 30),
         shift=tl.load(at + 31), bits=tl.load(at + 32), half=tl.load(at + 33),
+        low=tl.load(at + 34), trace=tl.load(at + 35), pre_traces=tl.load(at + 36),
+        on_pre=tl.load(at + 37), on_post=tl.load(at + 38), on_end=tl.load(at + 39),
+        fresh=tl.load(at + 40),
     )  # fmt: skip
 
 

@@ -8,14 +8,17 @@ is the only barrier between programs. Nothing is read back between launches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import triton
 import triton.language as tl
 
 from bioplastic.kernels.sparse import gpu_neurons as neurons
 from bioplastic.kernels.sparse import gpu_synapses as synapses
+from bioplastic.kernels.sparse import gpu_traces as traces
+from bioplastic.kernels.sparse import gpu_windows_states as states
 from bioplastic.kernels.sparse.executors import Windows
-from bioplastic.kernels.sparse.gpu_plan import Part, Plan, flags, tile, warps
+from bioplastic.kernels.sparse.gpu_plan import Part, Plan, flags, tile, warps_of
 from bioplastic.kernels.sparse.gpu_tables import (
     channel_rows,
     extent,
@@ -24,7 +27,17 @@ from bioplastic.kernels.sparse.gpu_tables import (
     population_row,
     projection_row,
 )
-from bioplastic.quantize.integer_rule import IntegerPairSTDP, IntegerPermanence, WidePairSTDP
+from bioplastic.quantize.integer_population import (
+    IntegerConductance,
+    IntegerLinear,
+    IntegerPopulation,
+)
+from bioplastic.quantize.integer_rule import (
+    IntegerPairSTDP,
+    IntegerPermanence,
+    IntegerTraceRule,
+    WidePairSTDP,
+)
 
 LANES = 128
 TIME = ["place", "sender", "delay", "first", "last", "t"]  # another value is no other kernel
@@ -155,6 +168,26 @@ def jump_pair(net, x, sizes, place, sender, delay, t):
 
 
 @triton.jit(do_not_specialize=TIME)
+def arrive_traces(net, x, sizes, place, sender, delay, t, ROWS: tl.constexpr):
+    """One word of pre and one delay: deliver and run the statements of pre."""
+    word, k, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
+    bits = peek(x, sizes, b, sender + word, t - tl.load(net.delay + delay + k))
+    if bits != 0:
+        x = member(x, sizes, b)
+        traces.arrive(net, x, sizes, place, bits, k, word, t, tl.load(x.first) + t, ROWS)
+
+
+@triton.jit(do_not_specialize=TIME)
+def post_traces(net, x, sizes, place, sender, t, ROWS: tl.constexpr):
+    """One word of post: run the statements of post."""
+    word, b = tl.program_id(0), tl.program_id(2).to(tl.int64)
+    bits = peek(x, sizes, b, sender + word, t)
+    if bits != 0:
+        x = member(x, sizes, b)
+        traces.post(net, x, place, bits, word, tl.load(x.first) + t, ROWS)
+
+
+@triton.jit(do_not_specialize=TIME)
 def arrive_open(net, x, sizes, place, sender, delay, t, LANES: tl.constexpr):
     """One word of pre and one delay: deliver through mature synapses."""
     word, k, b = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
@@ -204,9 +237,8 @@ def launch(plan: Plan, executor: Windows) -> None:
         for part in plan.parts:
             if part.given:  # what a source sends is known, so it may arrive inside the window
                 _deliver(plan, part, first, last)
-        for place in range(len(plan.populations)):
-            grid, constants = _blocks(plan, place, executor)
-            advance[grid](*plan.arguments, place, first, last, **constants)
+        for place, p in enumerate(plan.populations):
+            _neurons(plan, place, executor, _ADVANCE[type(p)], first, last)
         for part in plan.parts:
             if not part.given:
                 _deliver(plan, part, first, last)
@@ -214,25 +246,40 @@ def launch(plan: Plan, executor: Windows) -> None:
 
 def _step(plan: Plan, executor: Windows, t: int) -> None:
     """One step in phases; see `reference` for their order."""
-    for place in range(len(plan.populations)):
-        grid, constants = _blocks(plan, place, executor)
-        begin_step[grid](*plan.arguments, place, t, **constants)
+    for place, p in enumerate(plan.populations):
+        _neurons(plan, place, executor, _BEGIN[type(p)], t)
     for part in plan.parts:
         _LEARNING[type(part.rule)](plan, part, t)
-    for place in range(len(plan.populations)):
-        grid, constants = _blocks(plan, place, executor)
-        del constants["COMPETE"]
-        end_step[grid](*plan.arguments, place, t, **constants)
+    for place, p in enumerate(plan.populations):
+        _neurons(plan, place, executor, _END[type(p)], t)
 
 
-def _blocks(
-    plan: Plan, place: int, executor: Windows
-) -> tuple[tuple[int, int], dict[str, int | bool]]:
+_ADVANCE: dict[type, Any] = {
+    IntegerPopulation: advance,
+    IntegerLinear: states.advance_linear,
+    IntegerConductance: states.advance_conductance,
+}
+_BEGIN: dict[type, Any] = {
+    IntegerPopulation: begin_step,
+    IntegerLinear: states.begin_linear,
+    IntegerConductance: states.begin_conductance,
+}
+_END: dict[type, Any] = {
+    IntegerPopulation: end_step,
+    IntegerLinear: states.end_linear,
+    IntegerConductance: states.end_conductance,
+}
+
+
+def _neurons(plan: Plan, place: int, executor: Windows, kernel: Any, *steps: int) -> None:
+    """Launch a kernel for a population, a program for each block of its neurons."""
     population = plan.populations[place]
     block = tile(population, executor.block)
-    constants = {"BLOCK": block, **flags([population])}
-    constants["num_warps"] = warps(block * constants["CHANNELS"])
-    return (-(-population.size // block), plan.batch), constants
+    constants = {n: c for n, c in flags(population).items() if n in kernel.arg_names}
+    kernel[(-(-population.size // block), plan.batch)](
+        *plan.arguments, place, *steps, BLOCK=block, **constants,
+        num_warps=warps_of(population, block),
+    )  # fmt: skip
 
 
 def _deliver(plan: Plan, part: Part, first: int, last: int) -> None:
@@ -255,6 +302,14 @@ def _pair(plan: Plan, part: Part, t: int) -> None:
         jump_pair[arrived](*here, part.pre_word, part.delay, t, num_warps=1)
 
 
+def _traces(plan: Plan, part: Part, t: int) -> None:
+    arrived, post = (part.pre_words, part.delays, plan.batch), (part.post_words, 1, plan.batch)
+    here = (*plan.arguments, part.place)
+    if part.delays:
+        arrive_traces[arrived](*here, part.pre_word, part.delay, t, ROWS=LANES // 16, num_warps=2)
+    post_traces[post](*here, part.post_word, t, ROWS=LANES // 16, num_warps=2)
+
+
 def _permanence(plan: Plan, part: Part, t: int) -> None:
     pre, post = (part.pre_words, 1, plan.batch), (part.post_words, 1, plan.batch)
     here = (*plan.arguments, part.place)
@@ -270,4 +325,5 @@ _LEARNING: dict[type, Callable[[Plan, Part, int], None]] = {
     IntegerPairSTDP: _pair,
     WidePairSTDP: _pair,
     IntegerPermanence: _permanence,
+    IntegerTraceRule: _traces,
 }

@@ -30,11 +30,12 @@ NO_TRACE = -1
 class Program(NamedTuple):
     """All rules of a network; rows of int64 with the columns named here."""
 
-    statement: np.ndarray  # code, trace or change, amount (Q20)
+    statement: np.ndarray  # code, trace and amount (Q20), or change and which one of its side
     change: np.ndarray  # first term, end of terms, bits from the sum to Q8, sign
     term: np.ndarray  # flat, first factor, second factor (traces or NO_TRACE)
     step: np.ndarray  # (terms, 128) int32
-    trace: np.ndarray  # first place in pre_trace or post_trace, first entry in decay, its length
+    trace: np.ndarray  # first place in pre_trace or post_trace, first entry in decay, its length,
+    # and the side: 0 pre, 1 post
     decay: np.ndarray  # int32, all decay tables
 
 
@@ -46,13 +47,13 @@ class Programs:
         self.changes: list[tuple[int, int, int, int]] = []
         self.terms: list[tuple[int, int, int]] = []
         self.steps: list[np.ndarray] = []
-        self.traces: list[tuple[int, int, int]] = []
+        self.traces: list[tuple[int, int, int, int]] = []
         self.tables: list[np.ndarray] = []
         self.length = self.pre = self.post = 0
 
     def add_permanence(self, rule: IntegerPermanence, size: int) -> int:
         """The one trace of a rule on permanences; returns its number."""
-        self._trace(self.pre, rule.table)
+        self._trace(self.pre, rule.table, 0)
         self.pre += size
         return len(self.traces) - 1
 
@@ -74,10 +75,10 @@ class Programs:
             on_pre, on_post, signs = rule.on_pre, rule.on_post, (1, 1)
         first = len(self.traces)
         for table in pre:
-            self._trace(self.pre, table)
+            self._trace(self.pre, table, 0)
             self.pre += groups
         for table in post:
-            self._trace(self.post, table)
+            self._trace(self.post, table, 1)
             self.post += posts
         places = {"trace": first, "pre_traces": len(pre), "post_traces": len(post)}
         places["on_pre"] = len(self.statements)
@@ -86,8 +87,8 @@ class Programs:
         self._statements(on_post, first, first + len(pre), first + len(pre), signs[1])
         return places | {"on_end": len(self.statements)}
 
-    def _trace(self, at: int, table: np.ndarray) -> None:
-        self.traces.append((at, self.length, len(table)))
+    def _trace(self, at: int, table: np.ndarray, side: int) -> None:
+        self.traces.append((at, self.length, len(table), side))
         self.tables.append(table)
         self.length += len(table)
 
@@ -95,13 +96,15 @@ class Programs:
         self, program: tuple[Statement, ...], pre: int, post: int, own: int, sign: int
     ) -> None:
         """Append statements; `pre`, `post`, `own`: first traces of each side and of this one."""
+        nth = 0
         for s in program:
             if isinstance(s, IntegerJump):
                 self.statements.append((JUMP, own + s.trace, s.amount))
             elif isinstance(s, IntegerPut):
                 self.statements.append((PUT, own + s.trace, s.value))
             else:
-                self.statements.append((CHANGE, len(self.changes), 0))
+                self.statements.append((CHANGE, len(self.changes), nth))
+                nth += 1
                 first = len(self.terms)
                 for t in s.terms:
                     factors = [*(pre + n for n in t.pre), *(post + n for n in t.post)]
@@ -118,6 +121,6 @@ class Programs:
             change=np.array(self.changes, np.int64).reshape(-1, 4),
             term=np.array(self.terms, np.int64).reshape(-1, 3),
             step=np.array(self.steps, np.int32).reshape(-1, 128),
-            trace=np.array(self.traces, np.int64).reshape(-1, 3),
+            trace=np.array(self.traces, np.int64).reshape(-1, 4),
             decay=np.concatenate([np.zeros(0, np.int32), *self.tables]),
         )
