@@ -69,7 +69,7 @@ class Ready:
             reason = inexact(net, p)
             found += [f"  {p.name}: not spike for spike: {reason}"] if reason else []
         rules = len(self.about.get("plasticity", {}))
-        return [*found, f"  {rules} plasticity rules stand in metadata only", *self.made.lines()]
+        return [*found, f"  plasticity rules, in metadata only: {rules}", *self.made.lines()]
 
 
 def prepare(learned: Learned, symbols: np.ndarray | None, target: str = "nir") -> Ready:
