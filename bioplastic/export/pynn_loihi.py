@@ -133,7 +133,7 @@ def _population(p: LoihiPopulation, unit: Unit, most: tuple[int, int]) -> PynnPo
     threshold = math.ceil(least * unit.lsb - 1e-9) if unit.exact else round(least * unit.lsb)
     bias = p.bias * unit.lsb * LSB
     offset = float(bias[0]) if len(np.unique(bias)) == 1 else bias
-    fits = [min(math.ceil(m * unit.lsb), BUFFER) * LSB for m in most]
+    fits = [math.ceil(m * unit.lsb) * LSB for m in most]
     return PynnPopulation(
         name=p.name, size=p.size, model="IF_curr_delta",
         parameters={
@@ -168,13 +168,13 @@ def _losses(p: LoihiPopulation, unit: Unit, most: tuple[int, int]) -> list[str]:
     if p.dv == 4095:
         said.append("Loihi keeps 1/4096 of the last potential, SpiNNaker nothing")
     elif p.dv:
-        said.append("the leak is rounded to S16.15, 2^-15 of the potential a step")
+        said.append("the leak is rounded to 2^-15 of the potential a step, weights to 16 bits")
     if unit.exact and p.dv == 0:
         over = math.ceil(((p.vth << SHIFT) + 1) * unit.lsb)
         if over > HOLDS:
             said.append(f"exact up to {HOLDS} units of potential, the threshold is {over}")
     for m, receptor in zip(most, ("excitatory", "inhibitory"), strict=True):
-        if m * unit.lsb > BUFFER:
+        if unit.exact and m * unit.lsb > BUFFER:
             said.append(
                 f"all {receptor} synapses at once would be {m * unit.lsb:,.0f} units;"
                 f" the ring buffer ends at {BUFFER:,}"

@@ -111,6 +111,20 @@ def test_what_is_inexact_is_said():
     assert "exact up to 8191 units of potential, the threshold is" in over[0]
 
 
+@pytest.mark.parametrize("dv", [17, 163, 2048])
+def test_the_ring_buffers_of_leaky_neurons_hold_all_synapses_at_once(dv):
+    net = one(dv=dv, weight=254, exponent=7)
+    q = net.projections[0]
+    many = replace(q, i=np.zeros(90, int), j=np.zeros(90, int), weight=np.full(90, 254),
+                   delay=np.zeros(90, int))  # fmt: skip
+    made = pynn_loihi.pynn_network(replace(net, projections=(many,)), at(0, 4), 9)
+    (p,), (r,) = made.populations, made.projections
+    shift = spinnaker_model.shifts(p)[0]
+    assert r.weight.sum() <= pynn_loihi.BUFFER * 2.0 ** (shift - 15)
+    spikes = spinnaker_model.run(made)["n"][0].tolist()
+    assert spikes == bundles.made(replace(net, projections=(many,)), at(0, 4), 9).expected["n"][0].tolist()  # fmt: skip # noqa: E501
+
+
 def test_files_hold_the_network(tmp_path):
     pynn_script.write(small(), tmp_path)
     back = pynn_network.read(tmp_path)
