@@ -6,6 +6,7 @@ interpreter.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from bioplastic.description import (
     Source,
 )
 from bioplastic.kernels.dispatch import run, run_batch
+from bioplastic.kernels.sparse.executors import OneProgram, Windows
 from bioplastic.quantize import lower
 from bioplastic.quantize.integer_population import IntegerConductance, IntegerLinear
 from tests.equivalence.linear_networks import STEPS, conductance, cuba, dendritic, networks
@@ -105,7 +107,7 @@ drawn_learners = given(
 )
 
 
-@settings(few, max_examples=10)
+@settings(few, max_examples=6)
 @drawn_learners
 def test_programs_agree_on_drawn_networks(lowered, pick, order):
     check(lowered, busy(lowered, 200, pick), order)
@@ -148,6 +150,7 @@ def test_windows_of_many_steps(name):
     assert_equal(run(lowered, 9, backend="gpu", executor=WINDOWS, state=state), wanted)
 
 
+@pytest.mark.study
 def test_twenty_states_are_no_other_kernel_than_three():
     """A chain: each state drives the next, the last one spikes and sets the first anew."""
     n = 20
@@ -208,10 +211,10 @@ def test_every_kind_in_one_network_and_a_batch_of_it():
         "states": [run(lowered, n).state for n in (150, 61)],
         "seeds": [1, 2**32 - 1],
     }
-    wanted = run_batch(lowered, 4, backend="reference", **how)
+    wanted = run_batch(lowered, 3, backend="reference", **how)
     assert all(r.counters["weight_updates"] > 0 for r in wanted)
     for executor in EXECUTORS:
-        found = run_batch(lowered, 4, backend="gpu", executor=executor, **how)
+        found = run_batch(lowered, 3, backend="gpu", executor=executor, **how)
         for a, b in zip(found, wanted, strict=True):
             assert_equal(a, b)
 
@@ -233,10 +236,10 @@ def lowered_model(name: str):
     return lower(faster, description.notes["dt"], plastic_bits=16, fraction=20)
 
 
-def replay(name: str) -> None:
-    """A read model, both executors from a busy moment on, against the reference."""
+def replay(name: str, executors: Sequence[Windows | OneProgram] = EXECUTORS) -> None:
+    """A read model, executors from a busy moment on, against the reference."""
     lowered = lowered_model(name)
-    for pick, executor in enumerate(EXECUTORS):
+    for pick, executor in enumerate(executors):
         check(lowered, busy(lowered, 500, 7 * pick + 1), [(3, "gpu", executor)])
 
 
@@ -246,7 +249,7 @@ NAMED = ("tutorial_transmitted", "stdp", "vogels", "diehl", "coba")
 @pytest.mark.filterwarnings("ignore")  # Brian2 on objects that never run
 @pytest.mark.parametrize("name", NAMED)
 def test_strangers_agree(name):
-    replay(name)
+    replay(name, [EXECUTORS[NAMED.index(name) % 2]])
 
 
 @pytest.mark.study
