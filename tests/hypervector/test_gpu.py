@@ -48,6 +48,7 @@ def test_gpu_agrees_in_every_bit(dimension):
         for shift in {0, 1, 31, 32, dimension - 1, 77}:
             yield permute(a, shift, backend=backend).words
         yield bind(a, b, backend=backend).words
+        yield bind(a, b, backend=backend, out=pack(np.zeros((6, dimension), int))).words
         yield bundle(a, b, backend=backend).words
         yield bundle(pack(a.bits()[:5]), backend=backend).words
         yield distance(b, a, backend=backend)

@@ -107,6 +107,20 @@ def test_pack_unpack(dimension):
         assert (packed.words[1, 2, i // 64] >> np.uint64(i % 64)) & np.uint64(1) == bits[1, 2, i]
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_bind_into_a_given_vector(backend):
+    a, b, one = draw(1, 1000, 3), draw(2, 1000, 3), draw(3, 1000)
+    for other in (b, one):
+        wanted, out = bind(a, other), draw(9, 1000, 3)
+        assert bind(a, other, out=out, backend=backend) is out
+        assert same(out, wanted)
+    wanted = bind(a, b)
+    bind(a, b, out=a, backend=backend)
+    assert same(a, wanted)
+    step = Hypervectors(words=draw(1, 1000, 6).words[::2], dimension=1000)  # not contiguous
+    assert same(bind(step, one, backend=backend), bind(step, one, backend="reference"))
+
+
 def test_empty_memory():
     none = Hypervectors(words=np.zeros((0, 2), np.uint64), dimension=100)
     for backend in ("cpu", "reference"):
@@ -114,7 +128,8 @@ def test_empty_memory():
         assert permute(none, 3, backend=backend).words.shape == (0, 2)
 
 
-V, PAIR = draw(1, 70), draw(2, 70, 2)
+V, PAIR, FROZEN = draw(1, 70), draw(2, 70, 2), draw(3, 70)
+FROZEN.words.flags.writeable = False
 
 
 @pytest.mark.parametrize(
@@ -130,6 +145,9 @@ V, PAIR = draw(1, 70), draw(2, 70, 2)
         (lambda: Hypervectors(words=np.full(2, 64, np.uint64), dimension=70), "beyond"),
         (lambda: bind(V, draw(1, 71)), "70 and 71 components"),
         (lambda: bind(PAIR, draw(1, 70, 3)), "do not fit together"),
+        (lambda: bind(V, V, out=PAIR), r"out must be of shape \(\), not \(2,\)"),
+        (lambda: bind(V, V, out=draw(1, 71)), "70 and 71 components"),
+        (lambda: bind(V, V, out=FROZEN), "words of out are read-only"),
         (lambda: bundle(V), "K >= 1"),
         (lambda: bundle(PAIR), "2 vectors can tie"),
         (lambda: bundle(PAIR, PAIR), "tie must be one vector"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -15,10 +16,16 @@ BACKENDS = ("cpu", "reference", "gpu")
 
 
 class Kernels(Protocol):
-    """What an executor must have: D = dimension, words (M, W) uint64 and contiguous."""
+    """What an executor must have: D = dimension, words (M, W) uint64 and contiguous.
 
-    def bind(self, a: np.ndarray, b: np.ndarray, dimension: int) -> np.ndarray:
-        """(M, W), (M, W) → (M, W)."""
+    `bind` alone takes any shapes (…, W) that broadcast against each other, and writes into `out`
+    when it is given.
+    """
+
+    def bind(
+        self, a: np.ndarray, b: np.ndarray, dimension: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(…, W), (…, W) → (…, W)."""
 
     def bundle(self, vectors: np.ndarray, tie: np.ndarray, dimension: int) -> np.ndarray:
         """(K, W), (W,) → (W,)."""
@@ -33,9 +40,11 @@ class Kernels(Protocol):
 class Reference:
     """The specification between unpacking and packing."""
 
-    def bind(self, a: np.ndarray, b: np.ndarray, dimension: int) -> np.ndarray:
-        """(M, W), (M, W) → (M, W)."""
-        return pack_words(reference.bind(unpack(a, dimension), unpack(b, dimension)))
+    def bind(
+        self, a: np.ndarray, b: np.ndarray, dimension: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(…, W), (…, W) → (…, W)."""
+        return handed(pack_words(reference.bind(unpack(a, dimension), unpack(b, dimension))), out)
 
     def bundle(self, vectors: np.ndarray, tie: np.ndarray, dimension: int) -> np.ndarray:
         """(K, W), (W,) → (W,)."""
@@ -50,12 +59,26 @@ class Reference:
         return reference.distance(unpack(query, dimension), unpack(memory, dimension))
 
 
+def handed(made: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """What was made, in `out` when that is given."""
+    if out is None:
+        return made
+    out[...] = made
+    return out
+
+
+@cache
+def _cpu() -> Kernels:
+    """Imported at the first use: it compiles."""
+    from bioplastic.kernels.hypervector import cpu
+
+    return cpu
+
+
 def kernels(backend: str) -> Kernels:
     """The executor of that name; UsageError with the nearest name, or why there is no GPU."""
     if backend == "cpu":
-        from bioplastic.kernels.hypervector import cpu
-
-        return cpu
+        return _cpu()
     if backend == "reference":
         return Reference()
     if backend == "gpu":

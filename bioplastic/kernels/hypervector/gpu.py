@@ -15,6 +15,7 @@ import triton.language as tl
 
 from bioplastic.errors import UsageError
 from bioplastic.kernels.ahead_of_time import Compiled
+from bioplastic.kernels.hypervector.executors import handed
 
 BLOCK = 256
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # Triton decides when a kernel is defined
@@ -99,13 +100,15 @@ class Gpu:
             raise UsageError("backend = 'gpu': torch finds no CUDA or HIP device; use 'cpu'")
         self.device = torch.device("cpu" if INTERPRETED else "cuda")
 
-    def bind(self, a: np.ndarray, b: np.ndarray, dimension: int) -> np.ndarray:
-        """(M, W), (M, W) → (M, W)."""
-        left, right = self._there(a), self._there(b)
+    def bind(
+        self, a: np.ndarray, b: np.ndarray, dimension: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(…, W), (…, W) → (…, W)."""
+        left, right = map(self._there, np.broadcast_arrays(a, b))
         made, size = torch.empty_like(left), left.numel()
         if size:
             bind_kernel[(triton.cdiv(size, BLOCK),)](left, right, made, size, BLOCK=BLOCK)
-        return _back(made)
+        return handed(_back(made), out)
 
     def bundle(self, vectors: np.ndarray, tie: np.ndarray, dimension: int) -> np.ndarray:
         """(K, W), (W,) → (W,)."""
@@ -132,7 +135,7 @@ class Gpu:
         return found.cpu().numpy()
 
     def _there(self, words: np.ndarray) -> torch.Tensor:
-        return torch.tensor(words.view(np.int32), device=self.device)
+        return torch.tensor(np.ascontiguousarray(words).view(np.int32), device=self.device)
 
 
 def _back(words: torch.Tensor) -> np.ndarray:

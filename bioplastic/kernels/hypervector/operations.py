@@ -9,22 +9,35 @@ import numpy as np
 
 from bioplastic.errors import UsageError
 from bioplastic.kernels.hypervector.executors import kernels
-from bioplastic.kernels.hypervector.vector import Hypervectors
+from bioplastic.kernels.hypervector.vector import Hypervectors, trusted
 
 
-def bind(a: Hypervectors, b: Hypervectors, *, backend: str = "cpu") -> Hypervectors:
+def bind(
+    a: Hypervectors, b: Hypervectors, *, backend: str = "cpu", out: Hypervectors | None = None
+) -> Hypervectors:
     """Join two: 1 where they differ (XOR). Binding twice with the same vector undoes itself.
 
     a, b  of equal D; shapes broadcast against each other
-    Raises UsageError when the dimensions or shapes do not fit.
+    out   of that D and the shape that comes out; its words are overwritten and it is returned. It
+          may be a or b. None: a new one
+    The checks look at shapes and no words, so that their cost does not grow with D.
+    Raises UsageError when the dimensions or shapes do not fit, or when out cannot be written.
     """
-    dimension = _same_dimension(a, b)
-    try:
-        left, right = np.broadcast_arrays(a.words, b.words)
-    except ValueError:
-        raise UsageError(f"bind: shapes {a.shape} and {b.shape} do not fit together") from None
-    rows = [np.ascontiguousarray(v).reshape(-1, v.shape[-1]) for v in (left, right)]
-    return _like(kernels(backend).bind(rows[0], rows[1], dimension), left.shape[:-1], dimension)
+    dimension, left, right = a.dimension, a.words, b.words
+    if dimension != b.dimension:
+        raise _unequal(a, b)
+    shape = left.shape if left.shape == right.shape else _joint(a, b)
+    if out is None:
+        return trusted(kernels(backend).bind(left, right, dimension), dimension)
+    words = out.words
+    if dimension != out.dimension:
+        raise _unequal(a, out)
+    if words.shape != shape:
+        raise UsageError(f"bind: out must be of shape {shape[:-1]}, not {out.shape}")
+    if not words.flags.writeable:
+        raise UsageError("bind: the words of out are read-only")
+    kernels(backend).bind(left, right, dimension, words)
+    return out
 
 
 def bundle(
@@ -43,13 +56,13 @@ def bundle(
         if vectors.shape[0] % 2 == 0:
             raise UsageError(f"bundle: {vectors.shape[0]} vectors can tie; give `tie`, a vector "
                              "that decides then")  # fmt: skip
-        tie = Hypervectors(words=np.zeros_like(vectors.words[0]), dimension=vectors.dimension)
+        tie = trusted(np.zeros_like(vectors.words[0]), vectors.dimension)
     if tie.shape != ():
         raise UsageError(f"bundle: tie must be one vector, not shape {tie.shape}")
     dimension = _same_dimension(vectors, tie)
     words = np.ascontiguousarray(vectors.words)
     made = kernels(backend).bundle(words, np.ascontiguousarray(tie.words), dimension)
-    return Hypervectors(words=made, dimension=dimension)
+    return trusted(made, dimension)
 
 
 def permute(vectors: Hypervectors, shift: int, *, backend: str = "cpu") -> Hypervectors:
@@ -60,7 +73,7 @@ def permute(vectors: Hypervectors, shift: int, *, backend: str = "cpu") -> Hyper
     dimension = vectors.dimension
     rows = np.ascontiguousarray(vectors.words.reshape(-1, vectors.words.shape[-1]))
     made = kernels(backend).permute(rows, int(shift) % dimension, dimension)
-    return _like(made, vectors.shape, dimension)
+    return trusted(made.reshape(vectors.words.shape), dimension)
 
 
 def distance(query: Hypervectors, memory: Hypervectors, *, backend: str = "cpu") -> np.ndarray:
@@ -91,9 +104,17 @@ def similarity(query: Hypervectors, memory: Hypervectors, *, backend: str = "cpu
 
 def _same_dimension(a: Hypervectors, b: Hypervectors) -> int:
     if a.dimension != b.dimension:
-        raise UsageError(f"hypervectors of {a.dimension} and {b.dimension} components do not fit")
+        raise _unequal(a, b)
     return a.dimension
 
 
-def _like(words: np.ndarray, shape: tuple[int, ...], dimension: int) -> Hypervectors:
-    return Hypervectors(words=words.reshape(*shape, words.shape[-1]), dimension=dimension)
+def _unequal(a: Hypervectors, b: Hypervectors) -> UsageError:
+    return UsageError(f"hypervectors of {a.dimension} and {b.dimension} components do not fit")
+
+
+def _joint(a: Hypervectors, b: Hypervectors) -> tuple[int, ...]:
+    """The shape of words against words; UsageError when they do not broadcast."""
+    try:
+        return np.broadcast_shapes(a.words.shape, b.words.shape)
+    except ValueError:
+        raise UsageError(f"bind: shapes {a.shape} and {b.shape} do not fit together") from None
