@@ -39,6 +39,7 @@ class Config:
     e_l: Any = setting(-43.5 * mV, low=-80 * mV, high=0 * mV, help="leak reversal of cuba")
     delay: Any = setting(1.5 * ms, low=0.1 * ms, high=100 * ms, help="of every synapse")
     dt: Any = setting(0.1 * ms, low=0.01 * ms, high=1 * ms, help="grid")
+    fraction: int = setting(16, low=8, high=24, help="conductances: LSB of v is 2^-fraction mV")
     duration: Any = setting(1 * second, low=1 * ms, high=100 * second, help="of both runs")
     target: Literal["numpy", "cython"] = setting("numpy", help="of Brian2")
 
@@ -54,7 +55,7 @@ def describe(config: Config, *, seed: int) -> Network:
 def run(config: Config, *, seed: int, backend: str) -> Result:
     """Both runs, compared."""
     network = describe(config, seed=seed)
-    lowered = lower(network, config.dt, seed=seed)
+    lowered = lower(network, config.dt, seed=seed, fraction=config.fraction)
     found = paired_run(network, lowered, config.duration, target=config.target, backend=backend)
     p, tables = found.horizon.populations[0], lowered.report.tables()
     parts = found.horizon.first

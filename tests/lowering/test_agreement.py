@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from brian2 import Network as Brian
-from brian2 import NeuronGroup, Synapses, ms, mV, prefs
+from brian2 import NeuronGroup, Synapses, ms, mV, prefs, volt
 from matplotlib.figure import Figure
 
 import bioplastic
 from bioplastic.analysis.horizon import compare_population, compare_weights, window_agreement
 from bioplastic.bridge.agreement import float_weights, paired_run
 from bioplastic.config import configure
+from bioplastic.description import Network, Population
 from bioplastic.errors import UnsupportedModel, UsageError
 from bioplastic.kernels import dispatch
 from bioplastic.networks.balanced import coba, cuba
@@ -90,6 +92,33 @@ def test_a_small_balanced_network_agrees_with_brian2_for_ten_milliseconds(kind):
     assert p.spikes[0] > 10
     assert p.equal[0.010] == 1.0
     assert found.horizon.first >= 0.010
+
+
+def test_a_conductance_neuron_parts_only_where_its_roundings_reach_the_threshold():
+    """The start and every step round once, by half an LSB at most; nothing else moves a spike.
+
+    Free membranes, dv/dt = (−40 mV − v)/(20 ms), against the closed form in float64.
+    """
+    size, steps = 40_000, 15
+    v = -60e-3 + 10e-3 * np.random.default_rng(5).random(size)
+    neuron = replace(coba(size=20, probability=0.1).populations[0].neuron, initial_v=v * volt)
+    net = Network(name="free", populations=[Population(name="p", size=size, neuron=neuron)])
+    lowered = lower(net, 0.1 * ms, fraction=12)
+    lsb = lowered.populations[0].channels[0].lsb
+    spikes = dispatch.run(lowered, steps).spikes["p"]
+    never = steps
+    ours, theirs = np.full(size, never), np.full(size, never)
+    ours[spikes.ids[::-1]] = spikes.steps[::-1]  # the first of each
+    beyond = np.zeros((steps, size))
+    for t in range(steps):
+        v = -40e-3 + (v + 40e-3) * np.exp(-0.1 / 20)
+        beyond[t] = (v + 50e-3) / lsb
+        theirs[(beyond[t] > 0) & (theirs == never)] = t
+    parted = np.flatnonzero(ours != theirs)
+    first = np.minimum(ours, theirs)[parted]
+    assert len(parted) > 0
+    assert (np.abs(ours - theirs)[parted] == 1).all()
+    assert (np.abs(beyond[first, parted]) <= 0.51 * (first + 2)).all()
 
 
 def test_weights_of_both_are_compared_in_the_order_of_the_description():
