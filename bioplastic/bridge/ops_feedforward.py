@@ -19,13 +19,13 @@ from bioplastic.bridge.ops_program import (
     prepare,
     register,
 )
-from bioplastic.bridge.ops_sparse import EveryStep, check_spikes
+from bioplastic.bridge.ops_sparse import check_spikes
 from bioplastic.bridge.ops_values import check_layers, check_padding, masks
 from bioplastic.errors import UnsupportedModel, UsageError
 from bioplastic.kernels.feedforward.layer import EventDriven, Layers, TimeBatched, words
 from bioplastic.kernels.feedforward.run import initial_state, run
 from bioplastic.kernels.sparse.state import KernelState
-from bioplastic.quantize.bounds import bound_population
+from bioplastic.quantize.bounds import EveryStep, bound_population
 
 
 def check_any_input(layers: Layers) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,42 +21,17 @@ from bioplastic.bridge.ops_program import (
     register,
 )
 from bioplastic.bridge.ops_values import check_padding, check_sparse, masks
-from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.errors import UsageError
 from bioplastic.kernels.feedforward.layer import pack, unpack, words
 from bioplastic.kernels.sparse.executors import OneProgram, Windows
 from bioplastic.kernels.sparse.state import KernelState, initial_state
-from bioplastic.quantize.bounds import bound_population
+from bioplastic.quantize.bounds import check_any_spikes
 from bioplastic.quantize.integer_network import IntegerNetwork
 from bioplastic.quantize.integer_population import noted
 
 COUNTERS = ("spikes", "synaptic_events", "weight_updates", "saturations")
 """Columns of the counters: those on which all executors agree."""
 _RECENT = ("recent_unit", "recent_step")
-
-
-@dataclass(frozen=True)
-class EveryStep:
-    """A source whose neurons may all spike in every step, as the overflow proof sees it."""
-
-    size: int
-    refractory: int = 1
-
-
-def check_any_spikes(network: IntegerNetwork) -> None:
-    """Raise UnsupportedModel, naming the state, when some input could overflow it."""
-    pre: dict[str, Any] = {s.name: EveryStep(s.size) for s in network.sources}
-    pre |= {p.name: p for p in network.populations}
-    for p in network.populations:
-        incoming: dict[int, list[tuple[Any, Any]]] = {}
-        for q in network.projections:
-            if q.post == p.name:
-                incoming.setdefault(q.channel, []).append((q, pre[q.pre]))
-        try:
-            bound_population(p, incoming)
-        except UnsupportedModel as error:
-            raise UnsupportedModel(
-                f"{network.name}: if every neuron of every source spikes in every step, {error}"
-            ) from None
 
 
 class PreparedSparse(Prepared):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
 from bioplastic.errors import UsageError, nearest
 from bioplastic.kernels.sparse.executors import Executor, Windows
 from bioplastic.kernels.sparse.state import KernelState, initial_state
-from bioplastic.quantize.bounds import bound_population
+from bioplastic.quantize.bounds import any_spikes_hold, check_trains
 from bioplastic.quantize.integer_network import IntegerNetwork, IntegerSource
 from bioplastic.quantize.integer_population import noted
 from bioplastic.result import SpikeRecord
@@ -148,25 +147,24 @@ def _members(
         members = [replace(m, seed=int(seed)) for m, seed in zip(members, seeds, strict=True)]
     if sources is None:
         return members
-    return [_with_trains(m, trains) for m, trains in zip(members, sources, strict=True)]
+    proved = any_spikes_hold(network)
+    return [
+        _with_trains(m, trains, proved=proved) for m, trains in zip(members, sources, strict=True)
+    ]
 
 
 def _with_trains(
-    network: IntegerNetwork, trains: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    network: IntegerNetwork, trains: Mapping[str, tuple[np.ndarray, np.ndarray]], *, proved: bool
 ) -> IntegerNetwork:
-    """The network with other source spikes, proved again to keep its states in their formats."""
+    """The network with other source spikes; unless any are `proved` to do no harm, these are."""
     known = {s.name: s for s in network.sources}
     for name in trains:
         if name not in known:
             raise UsageError(f"{network.name}: no source {name!r}{nearest(name, known)}")
     made = tuple(_with_train(s, *trains[s.name]) if s.name in trains else s for s in known.values())
     found = replace(network, sources=made)
-    for p in found.populations:
-        incoming: dict[int, list[tuple[Any, object]]] = {}
-        for q in found.projections:
-            if q.post == p.name:
-                incoming.setdefault(q.channel, []).append((q, found[q.pre]))
-        bound_population(p, incoming)
+    if not proved:
+        check_trains(found)
     return found
 
 

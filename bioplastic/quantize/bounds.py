@@ -7,6 +7,7 @@ reset and threshold.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
@@ -22,6 +23,7 @@ from bioplastic.quantize.integer_network import (
     ExponentialChannel,
     IntegerConductance,
     IntegerLinear,
+    IntegerNetwork,
     IntegerPopulation,
     PlateauChannel,
 )
@@ -43,6 +45,54 @@ def bound_population(p: AnyPopulation, incoming: Incoming) -> list[Bound]:
                 f"lower the weights or the fan-in, or pass fewer fraction bits (fraction=12)"
             )
     return bounds
+
+
+def check_trains(network: IntegerNetwork) -> None:
+    """Raise UnsupportedModel, naming the state, when the sources' trains could overflow it."""
+    _check(network, {s.name: s for s in network.sources})
+
+
+@dataclass(frozen=True)
+class EveryStep:
+    """A source whose neurons may all spike in every step, as the overflow proof sees it."""
+
+    size: int
+    refractory: int = 1
+
+
+def check_any_spikes(network: IntegerNetwork) -> None:
+    """Raise UnsupportedModel, naming the state, when some input could overflow it."""
+    try:
+        _check(network, {s.name: EveryStep(s.size) for s in network.sources})
+    except UnsupportedModel as error:
+        raise UnsupportedModel(
+            f"{network.name}: if every neuron of every source spikes in every step, {error}"
+        ) from None
+
+
+def any_spikes_hold(network: IntegerNetwork) -> bool:
+    """Whether `check_any_spikes` passes: found once and kept with the network, which never changes.
+
+    Where it does, no train needs a proof of its own.
+    """
+    kept = network.__dict__
+    if "_any_spikes_hold" not in kept:
+        try:
+            check_any_spikes(network)
+            kept["_any_spikes_hold"] = True
+        except UnsupportedModel:
+            kept["_any_spikes_hold"] = False
+    return bool(kept["_any_spikes_hold"])
+
+
+def _check(network: IntegerNetwork, sources: dict[str, Any]) -> None:
+    pre = sources | {p.name: p for p in network.populations}
+    for p in network.populations:
+        incoming: dict[int, list[tuple[Any, Any]]] = {}
+        for q in network.projections:
+            if q.post == p.name:
+                incoming.setdefault(q.channel, []).append((q, pre[q.pre]))
+        bound_population(p, incoming)
 
 
 @singledispatch

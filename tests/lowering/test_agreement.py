@@ -21,6 +21,7 @@ from bioplastic.kernels import dispatch
 from bioplastic.networks.balanced import coba, cuba
 from bioplastic.networks.stdp_pair import stdp_pair
 from bioplastic.quantize import lower
+from bioplastic.quantize.integer_population import PotentialChannel
 from bioplastic.result import SpikeRecord
 
 
@@ -104,7 +105,9 @@ def test_a_conductance_neuron_parts_only_where_its_roundings_reach_the_threshold
     neuron = replace(coba(size=20, probability=0.1).populations[0].neuron, initial_v=v * volt)
     net = Network(name="free", populations=[Population(name="p", size=size, neuron=neuron)])
     lowered = lower(net, 0.1 * ms, fraction=12)
-    lsb = lowered.populations[0].channels[0].lsb
+    channel = lowered.populations[0].channels[0]
+    assert isinstance(channel, PotentialChannel)
+    lsb = channel.lsb
     spikes = dispatch.run(lowered, steps).spikes["p"]
     never = steps
     ours, theirs = np.full(size, never), np.full(size, never)
