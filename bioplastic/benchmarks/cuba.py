@@ -1,13 +1,14 @@
-"""CUBA, 10 000 neurons, 1 %, one second: integers beside Brian2's generated C++.
+"""CUBA, 10 000 neurons, 1 %, one second: integers beside Brian2's three targets, torch and NEST.
 
 The same graph, start and parameters; one thread each. Brian2 runs its usual equations with
-``method='exact'`` as C++ standalone, and its time is that of its main loop, without compiling. Ours
+``method='exact'``, and its time is that of its main loop, without compiling. Ours
 is a whole call of `kernels.dispatch.run`, laying out the arrays included. Torch eager does what a
 torch user would write: dense state in float32, one index_add per step.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 from brian2 import ms, mV
 
 from bioplastic.benchmarks.bandwidth import bandwidth
-from bioplastic.benchmarks.measured import Measured, cpu_seconds, in_child, ratio
+from bioplastic.benchmarks.measured import Measured, cpu_seconds, in_child, in_other, ratio
 from bioplastic.bridge.door import lower
 from bioplastic.description import Network
 from bioplastic.kernels import dispatch
@@ -26,6 +27,10 @@ from bioplastic.result import Table
 FULL = {"size": 10_000, "probability": 0.01, "seconds": 1.0, "repeats": 5}
 QUICK = {"size": 400, "probability": 0.1, "seconds": 0.05, "repeats": 1}
 DT = 0.1 * ms
+TARGETS = ("cpp_standalone", "cython", "numpy")
+NAMED = {"cpp_standalone": "C++ standalone", "cython": "Cython", "numpy": "numpy"}
+NEST = "BIOPLASTIC_NEST"
+"""Environment variable: path of a Python that can import nest. NEST is GPL: never imported here."""
 
 
 def network(size: int, probability: float) -> Network:
@@ -42,11 +47,17 @@ def measure(*, size: int, probability: float, seconds: float, repeats: int) -> M
     ours = cpu_seconds(lambda: dispatch.run(lowered, steps), repeats)
     events, spikes = done.counters["synaptic_events"], done.counters["spikes"]
     with tempfile.TemporaryDirectory() as folder:
-        graph = write_graph(net, Path(folder) / "graph.npz")
-        brian = in_child(
-            "bioplastic.benchmarks.cuba_brian2",
-            {"graph": str(graph), "seconds": seconds, "repeats": repeats},
-        )
+        graph = str(write_graph(net, Path(folder) / "graph.npz"))
+        others = {
+            target: in_child(
+                "bioplastic.benchmarks.cuba_brian2",
+                {"graph": graph, "seconds": seconds, "target": target,
+                 "repeats": repeats if target == "cpp_standalone" else min(repeats, 2)},
+            )
+            for target in TARGETS
+        }  # fmt: skip
+        nest, absent = _nest({"graph": graph, "seconds": seconds, "repeats": min(repeats, 3)})
+    brian = others["cpp_standalone"]
     torch_seconds, torch_spikes = _torch(net, steps, repeats)
     synapses = sum(len(q.connectivity) for q in net.projections)
     state = 4 * 4 * 2 * size * steps  # v, g_e, g_i, refractory: read and written, int32
@@ -63,14 +74,24 @@ def measure(*, size: int, probability: float, seconds: float, repeats: int) -> M
         "cuba_spikes_brian2": brian["spikes"],
         "cuba_spikes_torch": torch_spikes,
     }
-    rows = [
-        ("bioplastic, cpu", f"{ours:.4f}", "1", f"{spikes:,}"),
-        ("Brian2, C++ standalone", f"{brian['seconds']:.4f}",
-         f"{ratio(brian['seconds'], ours):.2f}", f"{int(brian['spikes']):,}"),
-        ("torch, eager", f"{torch_seconds:.4f}", f"{ratio(torch_seconds, ours):.2f}",
-         f"{torch_spikes:,}"),
-        ("memory bandwidth floor", f"{floor:.4f}", f"{ratio(floor, ours):.2f}", ""),
-    ]  # fmt: skip
+    measured = {f"Brian2, {NAMED[t]}": found for t, found in others.items()}
+    for target in ("cython", "numpy"):
+        figures[f"cuba_brian2_{target}_seconds"] = others[target]["seconds"]
+        figures[f"cuba_ratio_to_brian2_{target}"] = ratio(others[target]["seconds"], ours)
+    if nest:
+        measured[f"NEST {nest['version']}"] = nest
+        figures |= {
+            "cuba_nest_seconds": nest["seconds"],
+            "cuba_ratio_to_nest": ratio(nest["seconds"], ours),
+            "cuba_spikes_nest": nest["spikes"],
+        }
+    measured["torch, eager"] = {"seconds": torch_seconds, "spikes": torch_spikes}
+    rows = [("bioplastic, cpu", f"{ours:.4f}", "1", f"{spikes:,}")]
+    rows += [
+        (who, f"{m['seconds']:.4f}", f"{ratio(m['seconds'], ours):.2f}", f"{int(m['spikes']):,}")
+        for who, m in measured.items()
+    ]
+    rows.append(("memory bandwidth floor", f"{floor:.4f}", f"{ratio(floor, ours):.2f}", ""))
     return Measured(
         figures=figures,
         table=Table(
@@ -81,8 +102,16 @@ def measure(*, size: int, probability: float, seconds: float, repeats: int) -> M
             columns=("who", "seconds", "ratio", "spikes"),
             rows=rows,
         ),
-        absent={"NEST": "is GPL and not imported by this package"},
+        absent=absent,
     )
+
+
+def _nest(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What NEST took, {} where it is not here; and why it is not."""
+    python = os.environ.get(NEST)
+    if not python:
+        return {}, {"NEST": f"runs in an interpreter of its own, which {NEST} names"}
+    return in_other(python, Path(__file__).with_name("cuba_nest.py"), arguments), {}
 
 
 def write_graph(net: Network, path: Path) -> Path:

@@ -52,16 +52,31 @@ def in_child(module: str, arguments: Mapping[str, Any]) -> dict[str, float]:
     For what changes a process for good (Brian2's device) or must be measured in a fresh one
     (resident memory). Raises BioplasticError with the child's last words when it fails.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", module, json.dumps(dict(arguments))],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **ONE_THREAD},
-    )
+    return _last_line(module, [sys.executable, "-m", module], arguments)
+
+
+def in_other(python: str, script: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for ``python script JSON`` by another interpreter, which does not have this package.
+
+    Raises BioplasticError when there is no such interpreter, and as `in_child` does.
+    """
+    return _last_line(f"{python} {script.name}", [python, str(script)], arguments)
+
+
+def _last_line(who: str, command: list[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        done = subprocess.run(
+            [*command, json.dumps(dict(arguments))],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **ONE_THREAD},
+        )
+    except OSError as error:
+        raise BioplasticError(f"{who}: {error.strerror}") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BioplasticError(f"{module}: {last}")
-    found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+        raise BioplasticError(f"{who}: {last}")
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
