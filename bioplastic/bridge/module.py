@@ -93,6 +93,12 @@ class IntegerModule(nn.Module):
         return IntegerRun(dict(zip(names, tensors, strict=False)), self._after(tensors))
 
     def _run(self, given: list[Tensor], state: ModuleState) -> list[Tensor]:
+        for thing, kind in (*((g, Tensor) for g in given), (state, ModuleState)):
+            if not isinstance(thing, kind):
+                raise UsageError(
+                    f"{self.prepared.name}: {'state' if kind is ModuleState else 'spikes'}: must be"
+                    f" a {kind.__name__}, not a {type(thing).__name__}"
+                )
         if any(t.requires_grad for t in given):
             raise UsageError(
                 f"{self.prepared.name}: an input asks for a gradient: integers have none; "
