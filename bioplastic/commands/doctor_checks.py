@@ -158,7 +158,8 @@ def loihi(backend: str) -> list[np.ndarray]:
         ),
     )  # fmt: skip
     raster = np.arange(240).reshape(80, 3) ** 2 % 7 < 2
-    run = run_loihi(network, {"in": np.nonzero(raster)}, 80, backend=backend, trace=True)
+    when, who = np.nonzero(raster)
+    run = run_loihi(network, {"in": (when, who)}, 80, backend=backend, trace=True)
     return [run.spikes["n"].steps, run.spikes["n"].ids, run.u["n"], run.v["n"]]
 
 

@@ -9,6 +9,8 @@ and runs only here.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -48,7 +50,7 @@ def test_two_layers():
     (cotangent * found.spikes["b"]).sum().backward()
 
     w1, w2 = (torch.tensor(w, requires_grad=True) for w in (first, second))
-    number = {"dtype": torch.float64}
+    number: Any = {"dtype": torch.float64}
     how = lif_box.LIFBoxParameters(
         tau_mem_inv=torch.tensor(1 - BETA, **number),
         v_leak=torch.tensor(0.0, **number),
@@ -79,6 +81,7 @@ def test_two_layers():
     assert s.sum() >= 10
     for name, theirs in (("in", w1), ("up", w2)):
         weight = net.projection(name).weight
+        assert theirs.grad is not None
         got, wanted = weight.number.grad / weight.scale, theirs.grad.reshape(-1)
         # float64 on both sides, some 16 operations a step, half an ulp each, over STEPS steps; a
         # factor of 10 for terms of either sign
