@@ -245,7 +245,7 @@ MEASUREMENTS |= {
         commands=("python docs/measure_importers.py",),
     ),
     "chips": Script(
-        takes="an hour or less, most of it in lava-nc; needs make verifiers",
+        takes="an hour or less, most of it waiting for lava-nc; needs make verifiers and importers",
         commands=("python docs/measure_chips.py",),
     ),
     "bench": Script(takes="about 5 minutes", commands=("python docs/measure_bench.py",)),

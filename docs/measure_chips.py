@@ -61,6 +61,18 @@ def kept(facts: Mapping[str, Any]) -> str:
     return f"{own:.4f}, {new:.4f} bits/symbol ({new / own - 1:+.2%})"
 
 
+def source(folder: Path) -> str:
+    """Where the table comes from, of the manifest of a run: versions, revision, machine."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    git, machine = manifest["git"] or {}, manifest["hardware"] or {}
+    revision = str(git.get("revision", "unknown"))[:7] + "+ changes" * bool(git.get("dirty"))
+    return (
+        f"*bioplastic {manifest['versions']['bioplastic']}, revision {revision};"
+        f" {machine.get('processor')}, {machine.get('cores')} cores;"
+        " `python docs/measure_chips.py`.*"
+    )
+
+
 def main() -> None:
     """Print the rows."""
     print("| target | neurons | cores | steps | replayed in | differing spikes | CPU s of the "
@@ -93,6 +105,7 @@ def main() -> None:
                 f"`{run} --out {runs[run]}`; `{export}`; `{verify}` |",
                 flush=True,
             )
+        print(f"\n{source(Path(where) / 'run0')}")
 
 
 if __name__ == "__main__":
