@@ -16,7 +16,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench verifiers importers oracle lint docs clean
+.PHONY: run install test study bench verifiers verifier-xylosim importers oracle lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -68,6 +68,15 @@ importers: .importers/.installed .importers-old/.installed
 oracle: install verifiers
 	$(BIN)/python -m pytest -m oracle
 
+# SynSense's simulator of Xylo states no licence: it has an environment of its own
+verifier-xylosim: .verifiers-xylosim/.installed
+
+.verifiers-xylosim/.installed: bioplastic/export/replay/requirements-xylosim.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x .verifiers-xylosim/bin/python || $(PYTHON) -m venv .verifiers-xylosim
+	.verifiers-xylosim/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -78,4 +87,4 @@ docs: $(VENV)/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) .verifiers .importers .importers-old build dist *.egg-info docs/_build
+	rm -rf $(VENV) .verifiers .verifiers-xylosim .importers .importers-old build dist *.egg-info docs/_build

@@ -30,6 +30,19 @@ class CorruptFile(BioplasticError):
     """A file that is truncated, tampered with, of unknown version, or not what its name says."""
 
 
+class Malformed(ValueError):
+    """Something inside a file is not what its writer writes; the message has place and reason.
+
+    Readers turn it into `CorruptFile`, with the path: nobody outside the package sees it.
+    """
+
+
+def one_line(error: BaseException, most: int = 500) -> str:
+    """Return what an error says as one line of bounded length, whatever names it carries."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? (valid: a, b, x)"`` for a mistyped name.
 

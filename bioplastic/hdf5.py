@@ -12,10 +12,11 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bioplastic.errors import BioplasticError, CorruptFile
+from bioplastic.errors import CorruptFile
 
 if TYPE_CHECKING:
     import h5py
@@ -83,19 +84,12 @@ def open_file(path: Path | str, *, format: str, version: int) -> Iterator[h5py.F
     Raises CorruptFile when there is none, when it is truncated or damaged, when a name that the
     caller asks for is missing, or when its format or version is another.
     """
-    import h5py
+    from bioplastic import hdf5_guard
 
-    if not Path(path).is_file():
-        raise CorruptFile(f"{path}: no such file")
-    try:
-        with h5py.File(path, "r") as file:
-            found, number = file.attrs.get("format"), file.attrs.get("version")
-            if found != format:
-                raise CorruptFile(f"{path}: format {found!r} is not {format!r}")
-            if number != version:
-                raise CorruptFile(f"{path}: version {number} is not {version}, the one known here")
-            yield file
-    except BioplasticError:
-        raise
-    except (OSError, LookupError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
+    with hdf5_guard.reading(path) as file:
+        found, number = file.attrs.get("format"), file.attrs.get("version")
+        if not isinstance(found, str) or found != format:
+            raise CorruptFile(f"format {found!r} is not {format!r}")
+        if not isinstance(number, Integral) or number != version:
+            raise CorruptFile(f"version {number} is not {version}, the one known here")
+        yield file

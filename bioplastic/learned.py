@@ -21,7 +21,7 @@ from bioplastic.description import (
     Population,
     Projection,
 )
-from bioplastic.errors import BioplasticError, CorruptFile, UsageError, nearest
+from bioplastic.errors import BioplasticError, CorruptFile, UsageError, nearest, one_line
 from bioplastic.result import Quantity
 from bioplastic.unit_si import Malformed, scale_of, unit_of
 
@@ -104,8 +104,10 @@ class Learned:
             if not isinstance(description, Network) or not isinstance(manifest, dict):
                 raise Malformed("must hold a Network and a manifest")
             learned = cls(description, parts["arrays"], manifest)
-        except (Malformed, BioplasticError, RecursionError) as error:
-            raise CorruptFile(f"{path}: {error}") from None
+        except (Malformed, BioplasticError) as error:
+            raise CorruptFile(f"{path}: {one_line(error)}") from None
+        except Exception as error:  # descriptions see values that no person typed
+            raise CorruptFile(f"{path}: {type(error).__name__}: {one_line(error)}") from None
         return learned
 
     def network(self, *, plastic: bool = True) -> Network:

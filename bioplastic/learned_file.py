@@ -102,16 +102,10 @@ def read(path: Path, limit: int = LIMIT) -> Content:
     """
     try:
         _check_seal(path)
-        with h5py.File(path, "r") as file:
-            content, stated = _take(file, limit)
-    except UsageError:
-        raise
     except CorruptFile as error:
         raise CorruptFile(f"{path}: {error}") from None
-    except Malformed as error:
-        raise CorruptFile(f"{path}: {error}") from None
-    except Exception as error:  # whatever HDF5 says of a file that was made to break it
-        raise CorruptFile(f"{path}: damaged ({type(error).__name__}: {error})") from None
+    with hdf5_guard.reading(path) as file:
+        content, stated = _take(file, limit)
     if content.digest() != stated:
         raise CorruptFile(f"{path}: the content does not match its SHA-256")
     return content

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bioplastic import hdf5_guard
 from bioplastic.errors import BioplasticError, CorruptFile
 from bioplastic.hdf5 import new_file, open_file
 from bioplastic.result import Quantity, SpikeRecord
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "bioplastic-result"
 VERSION = 1
+LIMIT = 4 * 2**30  # bytes of arrays that reading takes into memory
 SORTING = {"none": 0, "by_id": 1, "by_time": 2}
 
 
@@ -99,28 +101,48 @@ def _safe(name: str) -> str:
 
 def read_spikes(path: Path | str) -> dict[str, SpikeRecord]:
     """Return population -> SpikeRecord of a result.h5; CorruptFile when it is not sound."""
-    records = {}
     with open_file(path, format=FORMAT, version=VERSION) as file:
-        for name, group in file["spikes"].items():
-            labels = group["labels"].asstr()[:] if "labels" in group else None
-            records[name] = record = SpikeRecord(
-                population=name,
-                steps=group["steps"][:],
-                ids=group["node_ids"][:].astype(np.int64),
-                size=int(group.attrs["size"]),
-                dt=float(group.attrs["dt"]),
-                labels=None if labels is None else tuple(labels),
-            )
-            problem = _spike_problem(record.steps, record.ids, record.size, record.dt)
-            if problem:
-                raise CorruptFile(f"{path}: spikes of {name!r}: {problem}")
-    return records
+        top = _group(file, "spikes")
+        return {name: _read_spikes(_group(top, name), name) for name in top}
+
+
+def _read_spikes(group: h5py.Group, name: str) -> SpikeRecord:
+    size, dt = hdf5_guard.scalar(group, "size"), hdf5_guard.scalar(group, "dt")
+    if not isinstance(size, int) or not isinstance(dt, float):
+        raise CorruptFile(f"spikes of {name!r}: size must be whole, dt a number of seconds")
+    found = dict(hdf5_guard.datasets(group, LIMIT))
+    if not {"steps", "node_ids"} <= set(found) <= {"steps", "node_ids", "timestamps", "labels"}:
+        raise CorruptFile(f"spikes of {name!r}: not steps, node_ids, timestamps and labels")
+    steps, ids = (hdf5_guard.numbers(key, found[key]) for key in ("steps", "node_ids"))
+    labels = None
+    if "labels" in found:
+        labels = hdf5_guard.texts("labels", found["labels"], size)
+    problem = _spike_problem(steps, ids, size, dt)
+    if problem is None and len(ids) and int(ids.max()) >= 2**63:
+        problem = "an id of 2^63 or more"
+    if problem:
+        raise CorruptFile(f"spikes of {name!r}: {problem}")
+    return SpikeRecord(
+        population=name, steps=steps.astype(np.int64), ids=ids.astype(np.int64), size=size, dt=dt,
+        labels=labels,
+    )  # fmt: skip
 
 
 def read_arrays(path: Path | str) -> dict[str, Quantity]:
     """Return name -> Quantity of a result.h5; CorruptFile when it is not sound."""
     with open_file(path, format=FORMAT, version=VERSION) as file:
         return {
-            name: Quantity(values=data[()], unit=str(data.attrs["unit"]))
-            for name, data in file["arrays"].items()
+            name: Quantity(
+                values=hdf5_guard.numbers(name, data, foreign=True),
+                unit=hdf5_guard.word(data, "unit"),
+            )
+            for name, data in hdf5_guard.datasets(_group(file, "arrays"), LIMIT)
         }
+
+
+def _group(owner: h5py.Group, name: str) -> h5py.Group:
+    """A group that hangs on a plain link; CorruptFile for anything else."""
+    found = hdf5_guard.member(owner, name)
+    if not hasattr(found, "keys"):
+        raise CorruptFile(f"{name}: must be a group")
+    return found

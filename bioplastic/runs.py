@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bioplastic.atomic import fingerprint, is_partial, publish
@@ -22,6 +22,7 @@ from bioplastic.result import Panel, Result
 
 FORMAT = "bioplastic-run"
 VERSION = 1
+_MAX_JSON = 64 * 2**20
 ALWAYS = ("config.toml", "metrics.json", "result.h5", "report.html")
 
 
@@ -53,13 +54,13 @@ class RunFolder:
         if manifest.get("format") != FORMAT:
             raise CorruptFile(f"{path}/manifest.json: not the manifest of a run")
         if manifest.get("version") != VERSION:
-            raise CorruptFile(
-                f"{path}/manifest.json: version {manifest.get('version')!r} is not {VERSION}"
-            )
+            raise CorruptFile(f"{path}/manifest.json: version is not {VERSION}, the one known here")
         files = manifest.get("files")
         if not isinstance(files, dict) or not set(ALWAYS) <= set(files):
             raise CorruptFile(f"{path}/manifest.json: the list of files is missing or too short")
         for name, recorded in files.items():
+            if not _inside(name):
+                raise CorruptFile(f"{path}/manifest.json: {name!r:.200} is no file of this folder")
             if not (path / name).is_file():
                 raise CorruptFile(f"{path}: {name} is missing")
             if fingerprint(path / name) != recorded:
@@ -74,7 +75,11 @@ class RunFolder:
     @property
     def config_text(self) -> str:
         """The text of config.toml."""
-        return (self.path / "config.toml").read_text(encoding="utf-8")
+        path = self.path / "config.toml"
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
 
 
 def default_folder(name: str, seed: int, now: datetime) -> Path:
@@ -160,12 +165,22 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def _inside(name: str) -> bool:
+    """Whether a name of the manifest stays inside the folder of the run."""
+    parts = PurePosixPath(name)
+    return bool(name) and "\0" not in name and not parts.is_absolute() and ".." not in parts.parts
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, or raise CorruptFile."""
     try:
+        if path.stat().st_size > _MAX_JSON:
+            raise CorruptFile(f"{path}: larger than {_MAX_JSON:,} bytes")
         table = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CorruptFile(f"{path.parent}: not a run folder; {path.name} is missing") from None
+    except RecursionError:
+        raise CorruptFile(f"{path}: nested too deep") from None
     except (OSError, ValueError) as error:
         raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
     if not isinstance(table, dict):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -121,9 +122,9 @@ def _load(node: Any, at: str, arrays: dict[str, np.ndarray], depth: int) -> Any:
         value, unit = _fields(node, at, "value", "unit")
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise Malformed(f"{at}: the value of a quantity must be a number")
-        if not math.isfinite(number := float(value)):
-            raise Malformed(f"{at} = {value}: must be finite")
-        return Quantity(number, dim=dimension_of(unit))
+        if abs(value) > sys.float_info.max or not math.isfinite(value):
+            raise Malformed(f"{at}: must be finite")
+        return Quantity(float(value), dim=dimension_of(unit))
     if tag == "array":
         name, unit = _fields(node, at, "at", "unit")
         if not isinstance(name, str) or name not in arrays:

@@ -36,6 +36,8 @@ def read_value(value: Any, hint: Any, default: Any, name: str) -> Any:
             raise UsageError(f"{name} = {value!r}{nearest(str(value), map(str, arguments))}")
         return matches[0]
     if origin is tuple or hint is tuple or isinstance(default, tuple):
+        if not isinstance(value, (str, list, tuple)):
+            raise UsageError(f"{name} = {value!r}: must be a list of values")
         parts = value.strip("()[] ").split(",") if isinstance(value, str) else list(value)
         parts = [p.strip() if isinstance(p, str) else p for p in parts]
         parts = [p for p in parts if p != ""]
@@ -64,13 +66,18 @@ def _scalar(value: Any, kind: type, name: str) -> Any:
     if kind in (int, float):
         try:
             number = float(value) if kind is float else _whole(value)
-        except (ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError):
             what = "a whole number" if kind is int else "a number"
             raise UsageError(f"{name} = {value!r}: must be {what}") from None
         if not math.isfinite(number):
             raise UsageError(f"{name} = {value!r}: must be finite")
         return number
-    return kind(value)
+    if kind is str and not isinstance(value, str | int | float):
+        raise UsageError(f"{name} = {value!r}: must be a text")
+    try:
+        return kind(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} = {value!r}: must be a {kind.__name__}") from None
 
 
 def _whole(value: Any) -> int:

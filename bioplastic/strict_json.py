@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bioplastic.unit_si import Malformed
+from bioplastic.errors import Malformed
 
 
 def canonical(tree: Any) -> str:

@@ -11,13 +11,9 @@ from contextlib import suppress
 from brian2 import amp, farad, hertz, ohm, second, siemens, volt
 from brian2.units.fundamentalunits import DIMENSIONLESS, Dimension, get_or_create_dimension
 
+from bioplastic.errors import Malformed as Malformed
 from bioplastic.errors import UsageError
 from bioplastic.unit_text import parse_quantity
-
-
-class Malformed(ValueError):
-    """Something inside a file is not what its writer writes; the message has place and reason."""
-
 
 _BASE = ("m", "kg", "s", "A", "K", "mol", "cd")  # the order of Brian2's dimension exponents
 _NAMED = {

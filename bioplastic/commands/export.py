@@ -69,7 +69,8 @@ def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     if not arguments.check and (folder.exists() or folder.is_symlink()):
         raise UsageError(f"--out {folder}: exists already; nothing is overwritten")
     learned = _learned(run)
-    symbols = _symbols(run) if follows(learned.description) else None
+    ahead = getattr(chip, "AHEAD", AHEAD)
+    symbols = _symbols(run, ahead) if follows(learned.description) else None
     ready = chip.prepare(learned, symbols, arguments.to)
     print("\n".join(ready.lines()), flush=True)
     if arguments.check:
@@ -109,8 +110,8 @@ def _every_chip(run: RunFolder) -> int:
     return 0
 
 
-def _symbols(run: RunFolder) -> np.ndarray:
-    """The last symbols of a run's stream and, where its corpus goes on, those that follow."""
+def _symbols(run: RunFolder, ahead: int = AHEAD) -> np.ndarray:
+    """The last symbols of a run's stream and, where its corpus goes on, `ahead` that follow."""
     import numpy as np
 
     from bioplastic.export.loihi_attention import WARM
@@ -125,7 +126,7 @@ def _symbols(run: RunFolder) -> np.ndarray:
     last = learned[-(WARM + 1) :]
     try:
         stream = corpus.load(
-            settings["corpus"], symbols=len(learned) + AHEAD, alphabet=settings["alphabet"],
+            settings["corpus"], symbols=len(learned) + ahead, alphabet=settings["alphabet"],
             limit=settings["limit"],
         )  # fmt: skip
     except (KeyError, TypeError):

@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 TARGETS: dict[str, str] = {
     "aedat2": "AEDAT 2.0 address-events (32-bit address, µs) with an address map",
+    "aedat4": "AEDAT 4.0 polarity events, addresses folded into a picture",
     "eieio": "EIEIO packets of SpiNNaker (keys of 16 or 32 bits, times in steps)",
+    "evt3": "EVT 3.0 polarity events, addresses folded into a picture",
     "sonata": "SONATA spikes in HDF5, with nodes and edges of the learned network",
 }
 """File formats of spikes, and what they are."""
-FORMS: dict[str, str] = {"aedat2": "aer", "eieio": "eieio", "sonata": "sonata"}
+FORMS: dict[str, str] = {
+    "aedat2": "aer",
+    "aedat4": "view_aedat4",
+    "eieio": "eieio",
+    "evt3": "view_evt3",
+    "sonata": "sonata",
+}
 """The module here that writes and reads a format: write(records, folder), read(folder)."""
 CHIPS: dict[str, str] = {
     "loihi": "loihi",
@@ -30,6 +38,7 @@ CHIPS: dict[str, str] = {
     "nir": "nir",
     "nir-old": "nir",
     "plasticity": "plastic_bundle",
+    "xylo": "xylo",
 }
 """The module here that exports a network for a chip, by target.
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from bioplastic import hdf5, hdf5_guard
 from bioplastic.atomic import publish
-from bioplastic.errors import BioplasticError, CorruptFile, UsageError
+from bioplastic.errors import BioplasticError, CorruptFile, UsageError, one_line
 from bioplastic.export.sealed import listed, read_json, seal, unseal, write_json
 from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.quantize.loihi import (
@@ -34,6 +34,9 @@ from bioplastic.unit_si import Malformed
 FORMAT = "bioplastic-bundle"
 NETWORK, ARRAYS = "network.json", "arrays.h5"
 LIMIT = 4 * 2**30
+MOST_UNITS, MOST_CELLS = 1 << 24, 1 << 31
+"""Sources and neurons of a bundle, and steps times sources, that reading accepts: what a file only
+declares costs whoever replays it memory."""
 Spikes = tuple[np.ndarray, np.ndarray]
 
 
@@ -132,18 +135,17 @@ def read(folder: Path) -> Bundle:
     """
     index = unseal(folder, FORMAT)
     if index.get("specification") != SPECIFICATION:
-        raise CorruptFile(
-            f"{folder}: specification {index.get('specification')!r} is not {SPECIFICATION!r}"
-        )
+        raise CorruptFile(f"{folder}: its specification is not {SPECIFICATION!r}")
     steps, facts = index.get("steps"), index.get("facts")
     if not isinstance(steps, int) or isinstance(steps, bool) or steps < 0:
-        raise CorruptFile(f"{folder}: steps = {steps!r}: must be a whole number, 0 or more")
+        raise CorruptFile(f"{folder}: steps must be a whole number, 0 or more")
     if not isinstance(facts, dict):
         raise CorruptFile(f"{folder}: facts: must be a JSON object")
     table = read_json(listed(folder, index, NETWORK))
-    arrays = _arrays(listed(folder, index, ARRAYS))
+    arrays = hdf5_guard.arrays(listed(folder, index, ARRAYS), LIMIT)
     try:
         network = _network(table, arrays)
+        refuse_too_many(network, steps)
         stimulus = {
             s.name: _spikes(arrays, f"stimulus/{k}", s.size, steps)
             for k, s in enumerate(network.sources)
@@ -157,10 +159,21 @@ def read(folder: Path) -> Bundle:
         if u.shape != (count,) or v.shape != (count,):
             raise Malformed(f"end state of {u.shape}, {v.shape} for {count} neurons")
     except (Malformed, UsageError) as error:
-        raise CorruptFile(f"{folder}: {error}") from None
+        raise CorruptFile(f"{folder}: {one_line(error)}") from None
     return Bundle(
         network=network, stimulus=stimulus, steps=steps, expected=expected, u=u, v=v, facts=facts
     )
+
+
+def refuse_too_many(network: LoihiNetwork, steps: int) -> None:
+    """Raise Malformed where a replay would need more memory than `MOST_UNITS` and `MOST_CELLS`."""
+    sources = sum(s.size for s in network.sources)
+    units = sources + sum(p.size for p in network.populations)
+    if units > MOST_UNITS or steps * max(sources, 1) > MOST_CELLS:
+        raise Malformed(
+            f"{steps:,} steps of {sources:,} sources, {units:,} units: a bundle holds at most"
+            f" {MOST_UNITS:,} units and {MOST_CELLS:,} steps x sources"
+        )
 
 
 def same(a: Bundle, b: Bundle) -> bool:
@@ -178,19 +191,6 @@ def _silent() -> Spikes:
 
 def _put(file: h5py.File, where: str, spikes: Spikes) -> None:
     file[f"{where}/steps"], file[f"{where}/ids"] = (np.asarray(a, np.int64) for a in spikes)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with h5py.File(path, "r") as file:
-            return {
-                name: hdf5_guard.numbers(name, data)
-                for name, data in hdf5_guard.datasets(file, LIMIT)
-            }
-    except Malformed as error:
-        raise CorruptFile(f"{path}: {error}") from None
-    except (OSError, LookupError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
 
 
 def _whole(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:

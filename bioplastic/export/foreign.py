@@ -17,7 +17,9 @@ VARIABLE = "BIOPLASTIC_VERIFIERS"
 DEFAULT = Path(".verifiers/bin/python")
 IMPORTERS = "BIOPLASTIC_IMPORTERS", Path(".importers/bin/python"), "importers"
 """Where readers of NIR live that need torch: variable, default, what make builds."""
-HOMES = {"norse": IMPORTERS}
+XYLOSIM = "BIOPLASTIC_XYLOSIM", Path(".verifiers-xylosim/bin/python"), "verifier-xylosim"
+"""The same for SynSense's simulator of Xylo."""
+HOMES = {"norse": IMPORTERS, "xylosim": XYLOSIM}
 SCRIPTS = Path(__file__).parent / "replay"
 UNABLE = 3
 """Exit code of a script whose tool cannot hold the network."""

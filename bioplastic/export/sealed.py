@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bioplastic.atomic import fingerprint
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.strict_json import canonical, parse
 from bioplastic.unit_si import Malformed
 
@@ -43,7 +43,7 @@ def unseal(folder: Path, kind: str) -> dict[str, Any]:
         raise CorruptFile(f"{path}: the list of files is missing")
     for name, recorded in files.items():
         if Path(name).name != name or not (folder / name).is_file():
-            raise CorruptFile(f"{folder}: {name!r} is missing")
+            raise CorruptFile(f"{folder}: {name!r:.200} is missing")
         if fingerprint(folder / name) != recorded:
             raise CorruptFile(f"{folder / name}: truncated, or changed after it was written")
     return table
@@ -52,7 +52,7 @@ def unseal(folder: Path, kind: str) -> dict[str, Any]:
 def listed(folder: Path, table: dict[str, Any], name: object) -> Path:
     """Return the path of a file that the index vouches for; CorruptFile for any other name."""
     if not isinstance(name, str) or name not in table["files"]:
-        raise CorruptFile(f"{folder}: {name!r} is not in its {INDEX}")
+        raise CorruptFile(f"{folder}: {name!r:.200} is not in its {INDEX}")
     return folder / name
 
 
@@ -69,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
             raise CorruptFile(f"{path}: larger than {_MAX_JSON:,} bytes")
         table = parse(path.read_bytes())
     except Malformed as error:
-        raise CorruptFile(f"{path}: {error}") from None
+        raise CorruptFile(f"{path}: {one_line(error)}") from None
     except OSError as error:
         raise CorruptFile(f"{path}: cannot be read ({error.strerror})") from None
     if not isinstance(table, dict):

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from bioplastic import hdf5, hdf5_guard
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, one_line
 from bioplastic.export import sealed
 from bioplastic.export.address import AddressMap, increasing
 from bioplastic.result import SpikeRecord
@@ -80,18 +80,9 @@ def read(folder: Path) -> dict[str, SpikeRecord]:
     try:
         table = sealed.read_json(sealed.listed(folder, index, index.get("address_map")))
         addresses = AddressMap.parse(table)
-        with h5py.File(path, "r") as file:
-            arrays = {
-                name: hdf5_guard.numbers(name, data)
-                for name, data in hdf5_guard.datasets(file, _LIMIT)
-            }
-        return _records(addresses, arrays)
-    except (CorruptFile, UsageError):
-        raise
+        return _records(addresses, hdf5_guard.arrays(path, _LIMIT))
     except Malformed as error:
-        raise CorruptFile(f"{folder}: {error}") from None
-    except Exception as error:  # whatever HDF5 says of a file that was made to break it
-        raise CorruptFile(f"{path}: damaged ({type(error).__name__}: {error})") from None
+        raise CorruptFile(f"{folder}: {one_line(error)}") from None
 
 
 def _records(addresses: AddressMap, arrays: dict[str, np.ndarray]) -> dict[str, SpikeRecord]:

@@ -1,17 +1,18 @@
 """The learned network as SONATA nodes and edges.
 
-Each population and source is a node population, each projection an edge population with
-``syn_weight``, ``delay`` in ms and, for structural plasticity, ``permanence``. Weights are in pA,
-nS or mV by their dimension, named by the attribute ``units`` and in edge_types.csv. Neuron
-equations, branches and rules have no place in SONATA: node_types.csv and edge_types.csv name them,
-and learned.h5 holds them.
+Each population and source is a node population, each projection an edge population. Every synapse
+has ``syn_weight``, ``delay`` in ms, ``compartment`` and, for structural plasticity, ``permanence``.
+Weights are in pA, nS or mV by their dimension, named by the attribute ``units`` and in
+edge_types.csv. Compartment 0 is the soma and k the k-th branch of the postsynaptic population,
+which node_types.csv lists. Neuron equations and rules have no place in SONATA: node_types.csv and
+edge_types.csv name them, and learned.h5 holds them.
 Source: Dai et al. 2020 [dai2020].
 """
 
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from brian2 import Quantity, get_dimensions, mV, nS, pA
 
 from bioplastic import hdf5, hdf5_guard
 from bioplastic.description import Connectivity, Network, Population, Projection, Source
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.export.sealed import write_json
 from bioplastic.export.sonata import stamp
 from bioplastic.learned import Learned
@@ -74,17 +75,23 @@ def write(learned: Learned, folder: Path) -> list[str]:
     def edges(file: h5py.File) -> None:
         stamp(file)
         for kind, projection in enumerate(projections):
-            _edges(file.create_group(f"edges/{projection.name}"), kind, projection)
+            _edges(file.create_group(f"edges/{projection.name}"), kind, network, projection)
 
     (folder / NODES).write_bytes(hdf5.image(nodes))
     (folder / EDGES).write_bytes(hdf5.image(edges))
     _table(
         folder / "node_types.csv",
-        ("node_type_id", "population", "model_type", "model_template"),
+        ("node_type_id", "population", "model_type", "model_template", "compartments"),
         [
-            (k, g.name, "virtual", "NULL")
+            (k, g.name, "virtual", "NULL", "NULL")
             if isinstance(g, Source)
-            else (k, g.name, "point_neuron", f"bioplastic:{type(g.neuron).__name__}")
+            else (
+                k,
+                g.name,
+                "point_neuron",
+                f"bioplastic:{type(g.neuron).__name__}",
+                ";".join(compartments(g)),
+            )
             for k, g in enumerate(groups)
         ],
     )
@@ -113,7 +120,14 @@ def _rule(learned: Learned, projection: str) -> str:
     return f"bioplastic:{type(rule).__name__}" if rule else "static"
 
 
-def _edges(top: h5py.Group, kind: int, projection: Projection) -> None:
+def compartments(population: Source | Population) -> tuple[str, ...]:
+    """Names of the compartments of a population by number: the soma, then the branches."""
+    tree = None if isinstance(population, Source) else population.dendrites
+    branches = tree.branches if tree else ()
+    return ("soma", *(b.name for b in branches))
+
+
+def _edges(top: h5py.Group, kind: int, network: Network, projection: Projection) -> None:
     synapses = _synapses(projection)
     for end, index, population in (
         ("source", synapses.i, projection.pre),
@@ -122,17 +136,23 @@ def _edges(top: h5py.Group, kind: int, projection: Projection) -> None:
         data = top.create_dataset(f"{end}_node_id", data=index.astype(np.uint64))
         data.attrs["node_population"] = population
     _rows(top, "edge", kind, len(synapses))
-    for name, (values, units) in columns(projection).items():
+    for name, (values, units) in columns(network, projection).items():
         top.create_dataset(f"0/{name}", data=values).attrs["units"] = units
 
 
-def columns(projection: Projection) -> dict[str, tuple[np.ndarray, str]]:
-    """Return the attributes of a projection's edges, name -> (values (S,) float64, unit)."""
+def columns(network: Network, projection: Projection) -> dict[str, tuple[np.ndarray, str]]:
+    """Return the attributes of a projection's edges, name -> (values (S,), unit).
+
+    Weights, delays and permanences are float64, compartments int32.
+    """
     synapses = _synapses(projection)
     name, unit = _unit(projection)
+    places = compartments(network[projection.post])[1:]
+    place = places.index(projection.target) + 1 if projection.target in places else 0
     found = {
         "syn_weight": (synapses.weights(unit), name),
         "delay": (synapses.delays() * 1e3, "ms"),
+        "compartment": (np.full(len(synapses), place, np.int32), "1"),
     }
     if synapses.permanence is not None:
         values = np.broadcast_to(np.asarray(synapses.permanence, float), synapses.i.shape)
@@ -173,17 +193,80 @@ def compare(learned: Learned, folder: Path) -> None:
         at, synapses = f"edges/{projection.name}", _synapses(projection)
         expected[f"{at}/source_node_id"] = synapses.i.astype(np.uint64)
         expected[f"{at}/target_node_id"] = synapses.j.astype(np.uint64)
-        for name, (values, _) in columns(projection).items():
+        for name, (values, _) in columns(network, projection).items():
             expected[f"{at}/0/{name}"] = values
-    found: dict[str, np.ndarray] = {}
-    try:
-        for path in (folder / NODES, folder / EDGES):
-            with h5py.File(path, "r") as file:
-                for name, data in hdf5_guard.datasets(file, _LIMIT):
-                    if name in expected:
-                        found[name] = hdf5_guard.numbers(name, data)
-    except (Malformed, OSError, RuntimeError, KeyError) as error:
-        raise CorruptFile(f"{folder}: the network was not written whole ({error})") from None
+    found = _all(folder)
     for name, values in expected.items():
         if name not in found or not np.array_equal(found[name], values):
             raise CorruptFile(f"{folder}: {name} was not written as it is")
+
+
+def _all(folder: Path) -> dict[str, np.ndarray]:
+    """All arrays of nodes.h5 and edges.h5 by path; CorruptFile when they are not sound."""
+    return {
+        name: values
+        for file in (NODES, EDGES)
+        for name, values in hdf5_guard.arrays(folder / file, _LIMIT).items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Edges:
+    """The synapses of one projection, (S,) each, as a SONATA file holds them.
+
+    i, j          index of the pre and the postsynaptic neuron, int64
+    weight        in the unit that edge_types.csv names    delay         ms
+    compartment   0 = soma, k = k-th branch                permanence    or None
+    """
+
+    i: np.ndarray
+    j: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+    compartment: np.ndarray
+    permanence: np.ndarray | None
+
+
+_COLUMNS = {"syn_weight": "f", "delay": "f", "compartment": "i", "permanence": "f"}
+
+
+def read(folder: Path) -> tuple[dict[str, int], dict[str, Edges]]:
+    """Return population -> size and projection -> `Edges` of a folder from `write`.
+
+    Raises CorruptFile when a file is missing, damaged or not what `write` writes.
+    """
+    sizes: dict[str, int] = {}
+    tables: dict[str, dict[str, np.ndarray]] = {}
+    for path, values in _all(folder).items():
+        kind, _, rest = path.partition("/")
+        name, _, column = rest.partition("/")
+        if values.ndim != 1 or kind not in ("nodes", "edges") or not column:
+            raise CorruptFile(f"{folder}: {path} is no column of nodes or edges")
+        if kind == "edges":
+            tables.setdefault(name, {})[column.removeprefix("0/")] = values
+        elif sizes.setdefault(name, len(values)) != len(values):
+            raise CorruptFile(f"{folder}: the columns of {name!r} differ in length")
+    try:
+        return sizes, {name: _read_edges(name, columns) for name, columns in tables.items()}
+    except Malformed as error:
+        raise CorruptFile(f"{folder}: {one_line(error)}") from None
+
+
+def _read_edges(name: str, table: dict[str, np.ndarray]) -> Edges:
+    needed = {"source_node_id", "target_node_id", "syn_weight", "delay", "compartment"}
+    rows = {f"edge_{x}" for x in ("type_id", "group_id", "group_index")}
+    if not needed | rows <= set(table) <= needed | rows | {"permanence"}:
+        raise Malformed(f"{EDGES}: the columns of {name!r} are not those of an edge population")
+    if len({len(values) for values in table.values()}) != 1:
+        raise Malformed(f"{EDGES}: the columns of {name!r} differ in length")
+    for column, kind in _COLUMNS.items():
+        values = table.get(column, np.zeros(0))
+        if (column in table and values.dtype.kind != kind) or not np.isfinite(values).all():
+            raise Malformed(f"{EDGES}: {column} of {name!r} is not finite numbers of its type")
+    ends = [table[f"{end}_node_id"] for end in ("source", "target")]
+    if any(e.dtype != np.uint64 or (len(e) and e.max() >= 2**62) for e in ends):
+        raise Malformed(f"{EDGES}: node ids of {name!r} must be uint64")
+    return Edges(
+        i=ends[0].astype(np.int64), j=ends[1].astype(np.int64), weight=table["syn_weight"],
+        delay=table["delay"], compartment=table["compartment"], permanence=table.get("permanence"),
+    )  # fmt: skip

@@ -24,6 +24,7 @@ KINDS = {
     "bioplastic-bundle": "verify",
     "bioplastic-pynn": "spinnaker_verify",
     "bioplastic-rule": "plastic_verify",
+    "bioplastic-xylo-bundle": "xylo_verify",
 }
 """The module here that reads and verifies a bundle, by the kind that its index tells."""
 
@@ -152,10 +153,20 @@ def divergence(bundle: Bundle, found: Mapping[str, Spikes]) -> str | None:
     if first is None:
         return None
     step, name, neuron, here = first
-    run = run_loihi(bundle.network, _until(bundle, step), step, trace=True)
-    v = int(run.v[name][-1, neuron]) if step else 0
+    run = run_loihi(bundle.network, _until(bundle, step), step)
+    v = int(run.state.v[_first(bundle, name) + neuron])
     who = "bundle spikes, the tool does not" if here else "the tool spikes, the bundle does not"
     return f"step {step}, {name}[{neuron}]: {who}; v = {v} after the step before"
+
+
+def _first(bundle: Bundle, name: str) -> int:
+    """Where a population begins in the state of a run."""
+    at = 0
+    for p in bundle.network.populations:
+        if p.name == name:
+            break
+        at += p.size
+    return at
 
 
 def _until(bundle: Bundle, steps: int) -> dict[str, Spikes]:

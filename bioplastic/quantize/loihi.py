@@ -33,10 +33,14 @@ def _whole(owner: str, name: str, value: int, low: int, high: int, unit: str = "
 
 @dataclass(frozen=True, kw_only=True)
 class LoihiSource:
-    """Addresses that spikes are injected at."""
+    """Addresses that spikes are injected at, 1 to 2²⁰ of them."""
 
     name: str
     size: int
+
+    def __post_init__(self) -> None:
+        """Check the size."""
+        _whole(f"source {self.name!r}", "size", self.size, 1, 1 << 20, " addresses")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,17 +6,30 @@ import json
 import h5py
 import numpy as np
 import pytest
+from brian2 import pA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioplastic import export
+from bioplastic.description import AllToAll
 from bioplastic.errors import BioplasticError, CorruptFile, UsageError
-from bioplastic.export import aer, eieio, sealed, sonata, sonata_network
+from bioplastic.export import (
+    aer,
+    eieio,
+    sealed,
+    segments,
+    sonata,
+    sonata_network,
+    view_aedat4,
+    view_evt3,
+)
 from bioplastic.export.address import AddressMap, same
 from bioplastic.result import SpikeRecord
 from bioplastic.result_file import write_result
 
-FORMS = {"aedat2": aer, "eieio": eieio, "sonata": sonata}
+FORMS = {
+    "aedat2": aer, "aedat4": view_aedat4, "eieio": eieio, "evt3": view_evt3, "sonata": sonata,
+}  # fmt: skip
 every_target = pytest.mark.parametrize("target", sorted(FORMS))
 
 
@@ -82,11 +95,11 @@ def test_long_runs_are_cut_into_segments(long_spikes, tmp_path):
 
 
 def test_chunks_are_bounded_and_in_order(monkeypatch):
-    monkeypatch.setattr(aer, "_CHUNK", 40)
+    monkeypatch.setattr(segments, "_CHUNK", 40)
     busy = make("b", np.arange(3000) // 3, np.arange(3000) % 3, 3)
     rare = make("r", np.arange(0, 1000, 100), np.zeros(10), 1, 2e-4)
     spikes = {"b": busy, "r": rare}
-    chunks = list(aer.merge(spikes, AddressMap.of(spikes)))
+    chunks = list(segments.merge(spikes, AddressMap.of(spikes)))
     assert max(len(time) for time, _ in chunks) <= 60
     time, address = (np.concatenate(part) for part in zip(*chunks, strict=True))
     assert len(time) == 3010
@@ -140,7 +153,7 @@ def test_a_grid_finer_than_the_clock_is_refused_by_aedat2_only(tmp_path):
 
 def test_unknown_target_offers_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'aedat2'"):
-        export.export(tmp_path, "aedat4")
+        export.export(tmp_path, "aedta2")
 
 
 def test_a_missing_result_leaves_nothing(tmp_path):
@@ -208,3 +221,57 @@ def test_edges_that_were_not_written_as_they_are_are_seen(learned, tmp_path):
         file["edges/grow/0/permanence"][1] = 0.0
     with pytest.raises(CorruptFile, match="edges/grow/0/permanence"):
         sonata_network.compare(learned, tmp_path)
+
+
+def test_every_synapse_has_weight_delay_and_compartment(spikes, learned, tmp_path):
+    """What comes back from the files is the network, synapse for synapse."""
+    saved = learned.save(tmp_path / "learned.h5")
+    folder = export.write(spikes, "sonata", tmp_path / "out", learned=saved).folder
+    sizes, edges = sonata_network.read(folder)
+    assert sizes == {"in": 3, "cells": 50}
+    network = learned.network(plastic=False)
+    assert list(edges) == sorted(p.name for p in network.projections)
+    for projection in sonata_network.listable(network)[0]:
+        found, own = edges[projection.name], projection.connectivity
+        assert not isinstance(own, AllToAll)
+        assert np.array_equal(found.i, own.i)
+        assert np.array_equal(found.j, own.j)
+        assert np.array_equal(found.weight * 1e-12, np.asarray(own.weights(pA)) * 1e-12)
+        assert np.array_equal(found.delay / 1e3, own.delays())  # these delays come back exactly
+        branch = {"grow": 1}.get(projection.name, 0)
+        assert np.array_equal(found.compartment, np.full(len(own.i), branch))
+        assert (found.permanence is not None) == (projection.name == "grow")
+    types = (folder / "node_types.csv").read_text().splitlines()
+    assert types[2].endswith("soma;distal")
+
+
+def test_broken_edges_are_refused(spikes, learned, tmp_path):
+    saved = learned.save(tmp_path / "learned.h5")
+    folder = export.write(spikes, "sonata", tmp_path / "out", learned=saved).folder
+    whole = (folder / "edges.h5").read_bytes()
+    for change, why in (
+        (
+            lambda f: f.__delitem__("edges/grow/0/compartment"),
+            "are not those of an edge population",
+        ),
+        (lambda f: f.__setitem__("edges/grow/0/more", [1.0, 2.0, 3.0]), "are not those"),
+        (lambda f: f["edges/grow/0/delay"].__setitem__(0, np.nan), "not finite numbers"),
+        (lambda f: f.__setitem__("top", [1]), "no column of nodes or edges"),
+    ):
+        (folder / "edges.h5").write_bytes(whole)
+        with h5py.File(folder / "edges.h5", "r+") as file:
+            change(file)
+        with pytest.raises(CorruptFile, match=why):
+            sonata_network.read(folder)
+    (folder / "edges.h5").unlink()
+    with pytest.raises(CorruptFile, match="no such file"):
+        sonata_network.read(folder)
+
+
+def test_views_say_how_they_are_folded(spikes, tmp_path):
+    for target in ("aedat4", "evt3"):
+        done = export.write(spikes, target, tmp_path / target)
+        table = json.loads((done.folder / "address_map.json").read_text())
+        assert table["fold"] == {
+            "width": 8, "height": 7, "x": "address mod width", "y": "address // width",
+        }  # fmt: skip

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from bioplastic import export
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import aer, sealed, sonata
+from bioplastic.export import aer, sealed, sonata, view_aedat4, view_evt3
 from bioplastic.export.address import AddressMap, in_order, same
 from bioplastic.unit_si import Malformed
 
-FORMS = {"aedat2": aer, "sonata": sonata}
+FORMS = {
+    "aedat2": aer, "aedat4": view_aedat4, "evt3": view_evt3, "sonata": sonata,
+}  # fmt: skip
 every_target = pytest.mark.parametrize("target", sorted(FORMS))
 
 

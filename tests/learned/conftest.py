@@ -103,8 +103,8 @@ def _rule():
     )  # fmt: skip
 
 
-@pytest.fixture
-def network():
+def everything():
+    """A network with one of everything."""
     i, j = np.array([0, 1, 2, 3]), np.array([1, 0, 2, 1])
     train = SpikeTrain(i=np.array([1, 0]), t=np.array([0.3, 0.1]) * second)
     projections = (
@@ -132,8 +132,8 @@ def network():
     )  # fmt: skip
 
 
-@pytest.fixture
-def learned(network):
+def everything_learned():
+    """What it learned."""
     arrays = {
         "grow/permanence": np.array([0.5, 11.0, 20.0, 10.0]),
         "pair/weight": np.array([1.0, 0.25]) * pA,
@@ -144,4 +144,14 @@ def learned(network):
         "race/gain": np.linspace(0, 1, 800, dtype=np.float32),
         "cells/empty": np.empty((0, 2)),
     }
-    return Learned(network, arrays, {"seed": 7, "versions": {"numpy": "2"}})
+    return Learned(everything(), arrays, {"seed": 7, "versions": {"numpy": "2"}})
+
+
+@pytest.fixture
+def network():
+    return everything()
+
+
+@pytest.fixture
+def learned():
+    return everything_learned()

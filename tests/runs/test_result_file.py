@@ -107,8 +107,8 @@ def damage(path, change):
     [
         (lambda f: f.attrs.__setitem__("version", 2), "version 2 is not 1"),
         (lambda f: f.attrs.__setitem__("format", "x"), "format 'x'"),
-        (lambda f: f.__delitem__("spikes/p/steps"), "truncated or damaged"),
-        (lambda f: f["spikes/p"].attrs.__delitem__("dt"), "truncated or damaged"),
+        (lambda f: f.__delitem__("spikes/p/steps"), "not steps, node_ids"),
+        (lambda f: f["spikes/p"].attrs.__delitem__("dt"), "its dt is missing"),
         (lambda f: f["spikes/p/steps"].__setitem__(0, 99), "order of time"),
         (lambda f: f["spikes/p/node_ids"].__setitem__(0, 99), "within 0…9"),
     ],

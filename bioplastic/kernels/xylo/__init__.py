@@ -1,0 +1,1 @@
+"""The arithmetic `xylo-1`: the reference alone."""
