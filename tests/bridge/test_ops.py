@@ -28,7 +28,7 @@ from tests.sparse_gpu.test_gpu import networks as rich_networks
 
 STEPS = 30
 some = settings(
-    max_examples=60, deadline=None,
+    max_examples=100, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 drawn = given(
@@ -72,7 +72,7 @@ def test_sparse_equals_the_reference_on_many_drawn_networks(network, seeds, dens
     agree(network, seeds, density, cut)
 
 
-@settings(some, max_examples=50)
+@some
 @given(drawn=cases(steps=20), cut=st.integers(0, 20))
 def test_feedforward_equals_the_reference_on_drawn_layers(drawn, cut):
     spikes, steps = torch.from_numpy(drawn.spikes), drawn.spikes.shape[1]

@@ -15,16 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from brian2 import ms
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings
 
 from bioplastic.description import (
     BranchGain,
     EscapeRace,
     FastState,
     Recruitment,
-    Rhythm,
     ThetaSTDP,
 )
 from bioplastic.errors import UsageError
@@ -32,13 +29,10 @@ from bioplastic.kernels.circuit.reference import Reference
 from bioplastic.kernels.circuit.reference import run as reference
 from bioplastic.kernels.circuit.run import run_circuit, run_circuits
 from bioplastic.quantize.circuit_program import COUNTERS, State, fresh_trace
+from tests.circuit.drawn import SHORT, circuits
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 WORK = [COUNTERS.index(name) for name in ("neuron_updates", "empty_steps")]
-SHORT: dict[str, Any] = {
-    "rhythm": Rhythm(period=40 * ms, encoding=16 * ms, gamma=2), "winners": 2,
-    "race": EscapeRace(start=12.0), "hold": 36 * ms, "t_ref": 4 * ms, "prime_window": 25 * ms,
-}  # fmt: skip
 SLOW = EscapeRace(start=26.0)  # nats, of which 24 are gone at the end of a race of 12 ms
 SCENARIOS: dict[str, dict[str, Any]] = {
     "everything": {"gain": BranchGain(bins=16, rate=0.1), "stdp": ThetaSTDP(spare=0, winners=2,
@@ -217,26 +211,15 @@ def test_the_table_of_children_is_the_one_that_recruitment_builds():
 
 @pytest.mark.study
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2000,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # the interpreter is too slow to shrink in
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(data=st.data())
-def test_many_circuits_agree(gpu, circuit, data):
-    draw = data.draw
-    size = draw(st.integers(2, 40))
-    symbols = draw(st.lists(st.integers(0, size - 1), min_size=2, max_size=10))
-    winners = draw(st.integers(1, 4))
-    fast = draw(st.sampled_from([None, FastState(), FastState(initial=(0.1, 0.2, 0.3), keep=2)]))
-    changes = {
-        "rhythm": Rhythm(period=40 * ms, encoding=16 * ms, gamma=winners), "winners": winners,
-        "order": draw(st.integers(0, 4)), "pool": draw(st.integers(2, 40)),
-        "stdp": ThetaSTDP(fast=fast, spare=draw(st.integers(0, 2)), winners=winners),
-        "gain": BranchGain(bins=draw(st.sampled_from([1, 16])), rate=0.05),
-        "race": EscapeRace(start=draw(st.floats(0, 30))),
-        "recruitment": Recruitment(min_activations=draw(st.integers(1, 2))),
-        "shuffle": draw(st.none() | st.integers(0, 5)), "seed": draw(st.integers(0, 2**32 - 1)),
-        "t_ref": draw(st.integers(0, 20)) * ms,
-    }  # fmt: skip
-    lowered, shown, steps = circuit(symbols, size, **(SHORT | changes))
+@given(drawn=circuits(longest=4))
+def test_many_circuits_agree(gpu, circuit, drawn):
+    symbols, size, changes = drawn
+    lowered, shown, steps = circuit(symbols, size, **changes)
     wanted = outcome(reference, lowered.program, lowered.state, shown, steps)[1]
     half = len(shown) // 2
     now, _ = outcome(gpu.run, lowered.program, lowered.state, shown[:half], steps[:half])

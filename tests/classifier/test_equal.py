@@ -18,7 +18,7 @@ from bioplastic.networks.wta import hard_wta
 from bioplastic.networks.wta_classifier import DT, Bursts, Parameters, wta_classifier
 from bioplastic.quantize import lower
 
-drawn = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+drawn = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 COUNTED = ("synaptic_events", "weight_updates", "saturations", "spikes")
 
 
@@ -42,8 +42,7 @@ def same(a, b) -> None:
         np.testing.assert_array_equal(a.spikes[name].ids, b.spikes[name].ids)
 
 
-@drawn
-@given(
+layers = given(
     data=st.data(),
     inputs=st.sampled_from([1, 7, 16, 33]),
     neurons=st.sampled_from([2, 5, 17, 63]),
@@ -51,7 +50,22 @@ def same(a, b) -> None:
     gamma=st.sampled_from([0.0, 0.5, 80.0]),
     mu=st.sampled_from([1.0, 2.5]),
 )
+
+
+@drawn
+@layers
 def test_the_loop_equals_the_specification(data, inputs, neurons, eta, gamma, mu):
+    agree(data, inputs, neurons, eta, gamma, mu)
+
+
+@pytest.mark.study
+@settings(drawn, max_examples=2000)
+@layers
+def test_the_loop_equals_the_specification_on_many(data, inputs, neurons, eta, gamma, mu):
+    agree(data, inputs, neurons, eta, gamma, mu)
+
+
+def agree(data, inputs, neurons, eta, gamma, mu):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     winners = data.draw(st.sampled_from([1, 2]))
     period = data.draw(st.sampled_from([10, 28]))

@@ -35,24 +35,40 @@ def gpu():
 
 @pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="already there")
-def test_the_rest_in_the_interpreter():
+@pytest.mark.parametrize("marks", ["not study", pytest.param("study", marks=pytest.mark.study)])
+def test_the_rest_in_the_interpreter(marks):
     """Triton chooses when it is imported, so its interpreter needs a process of its own."""
     pytest.importorskip("triton")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, __file__],
         env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.usefixtures("gpu")
-@settings(
+few = settings(
     max_examples=24,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@pytest.mark.usefixtures("gpu")
+@few
 @given(drawn=cases(sizes=(1, 3, 33), steps=4, depth=2, longest=(0, 1)))
 def test_gpu_agrees_in_every_bit(drawn):
+    agree(drawn)
+
+
+@pytest.mark.study
+@pytest.mark.usefixtures("gpu")
+@settings(few, max_examples=2000)
+@given(drawn=cases(steps=8, longest=(0, 1, 4)))
+def test_gpu_agrees_on_many_drawn_layers(drawn):
+    agree(drawn)
+
+
+def agree(drawn):
     wanted = run(drawn.layers, drawn.spikes, backend="reference")
     for method in (EventDriven(), TimeBatched(steps=3)):
         same(run(drawn.layers, drawn.spikes, backend="gpu", method=method), wanted)

@@ -9,10 +9,12 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bioplastic.errors import UsageError
 from bioplastic.kernels.hypervector.operations import bind, bundle, distance, permute
-from bioplastic.kernels.hypervector.vector import pack
+from bioplastic.kernels.hypervector.vector import Hypervectors, last_word, pack
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
@@ -27,11 +29,12 @@ def gpu():
 
 
 @pytest.mark.skipif(INTERPRETED, reason="already there")
-def test_the_rest_in_the_interpreter():
+@pytest.mark.parametrize("marks", ["not study", pytest.param("study", marks=pytest.mark.study)])
+def test_the_rest_in_the_interpreter(marks):
     """Triton chooses when it is imported, so its interpreter needs a process of its own."""
     pytest.importorskip("triton")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, __file__],
         env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -40,20 +43,43 @@ def test_the_rest_in_the_interpreter():
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("dimension", [1, 31, 33, 63, 64, 65, 500, 1000, 8200])
 def test_gpu_agrees_in_every_bit(dimension):
-    rng = np.random.default_rng(dimension)
-    a = pack(rng.integers(0, 2, (6, dimension)))
+    agree(dimension, 6, dimension, {0, 1, 31, 32, dimension - 1, 77})
+
+
+@pytest.mark.study
+@pytest.mark.usefixtures("gpu")
+@settings(
+    max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    dimension=st.one_of(st.sampled_from([1, 63, 64, 65, 500, 1000]), st.integers(1, 2000)),
+    many=st.sampled_from([6, 8, 20]),
+    seed=st.integers(0, 2**32 - 1),
+    shift=st.integers(-3000, 3000),
+)
+def test_gpu_agrees_on_many_drawn_vectors(dimension, many, seed, shift):
+    agree(dimension, many, seed, {shift})
+
+
+def agree(dimension, many, seed, shifts):
+    rng = np.random.default_rng(seed)
+    a = pack(rng.integers(0, 2, (many, dimension)))
     b = pack(rng.integers(0, 2, dimension))
+    poison = np.full((many, a.words.shape[-1]), last_word(1))
 
     def everything(backend):
-        for shift in {0, 1, 31, 32, dimension - 1, 77}:
+        for shift in shifts:
             yield permute(a, shift, backend=backend).words
         yield bind(a, b, backend=backend).words
-        yield bind(a, b, backend=backend, out=pack(np.zeros((6, dimension), int))).words
+        out = Hypervectors(words=poison.copy(), dimension=dimension)
+        yield bind(a, b, backend=backend, out=out).words
         yield bundle(a, b, backend=backend).words
         yield bundle(pack(a.bits()[:5]), backend=backend).words
         yield distance(b, a, backend=backend)
 
     for found, wanted in zip(everything("gpu"), everything("reference"), strict=True):
+        assert np.array_equal(found, wanted)
+    for found, wanted in zip(everything("cpu"), everything("reference"), strict=True):
         assert np.array_equal(found, wanted)
 
 

@@ -113,9 +113,20 @@ def test_the_edges_of_24_bits(backend):
     assert deep.v["n"].min() == 1 - TOP
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(networks())
 def test_both_executors_are_equal_and_a_run_can_be_split(drawn):
+    agree(drawn)
+
+
+@pytest.mark.study
+@settings(max_examples=2000, deadline=None)
+@given(networks())
+def test_both_executors_are_equal_on_many_drawn_networks(drawn):
+    agree(drawn)
+
+
+def agree(drawn):
     net, stimulus, steps = drawn
     whole = [run_loihi(net, stimulus, steps, backend=b, trace=True) for b in BACKENDS]
     for name in whole[0].spikes:

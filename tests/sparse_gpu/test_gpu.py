@@ -203,7 +203,7 @@ def test_executors_agree_on_drawn_networks(network, seed, bits):
 
 @pytest.mark.study
 @pytest.mark.usefixtures("gpu")
-@settings(few, max_examples=150)
+@settings(few, max_examples=2000)
 @given(network=networks(), seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 16]))
 def test_executors_agree_on_many_drawn_networks(network, seed, bits):
     check(network, seed, bits)

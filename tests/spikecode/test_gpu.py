@@ -10,6 +10,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bioplastic.errors import UsageError
 from bioplastic.kernels.spikecode.codes import CODES, BinaryCount, TernaryCount, TwosComplement
@@ -28,11 +30,12 @@ def gpu():
 
 
 @pytest.mark.skipif(INTERPRETED, reason="already there")
-def test_the_rest_in_the_interpreter():
+@pytest.mark.parametrize("marks", ["not study", pytest.param("study", marks=pytest.mark.study)])
+def test_the_rest_in_the_interpreter(marks):
     """Triton chooses when it is imported, so its interpreter needs a process of its own."""
     pytest.importorskip("triton")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, __file__],
         env={**os.environ, "TRITON_INTERPRET": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -47,6 +50,25 @@ def test_gpu_agrees_in_every_bit(code, size):
     wanted = code().encode(x, 21, backend="reference").spikes
     assert np.array_equal(code().encode(x, 21, backend="gpu").spikes, wanted)
     assert np.array_equal(code().decode(wanted, backend="gpu"), x)
+
+
+@pytest.mark.study
+@pytest.mark.usefixtures("gpu")
+@settings(
+    max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    code=st.sampled_from(CODES), size=st.integers(0, 70), seed=st.integers(0, 2**32 - 1),
+    largest=st.integers(0, 40),
+)  # fmt: skip
+def test_gpu_agrees_on_many_drawn_numbers(code, size, seed, largest):
+    low = -largest if code in (TernaryCount, TwosComplement) else 0
+    x = np.random.default_rng(seed).integers(low, largest + 1, size)
+    wanted = code().encode(x, largest + 2, saturate=True, backend="reference").spikes
+    for backend in ("cpu", "gpu"):
+        found = code().encode(x, largest + 2, saturate=True, backend=backend).spikes
+        assert np.array_equal(found, wanted)
+        assert np.array_equal(code().decode(wanted, backend=backend), x)
 
 
 def test_gpu_agrees_on_large_numbers(gpu):
