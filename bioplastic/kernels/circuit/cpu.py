@@ -180,6 +180,9 @@ def run(
     following (L,) int32   the symbol after it, only for `trace.share`; −1 = unknown
     """  # fmt: skip
     written = np.zeros(2, np.int64)
+    for nobody in (trace.held, trace.winners, trace.recruited):
+        nobody.fill(-1)  # what happens to no one is not written below
+    trace.share.fill(0)
     keys, outputs, queue, awake = split(program, state, trace)
     _run(keys, outputs, queue, symbols, steps, following, trace, written, awake)
     return int(written[0]), int(written[1])
