@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from bioplastic.unit_si import Malformed
 
 # AEDAT 2.0 readers skip header lines by their '#' (0x23), so no event may start with that byte
 MAX_ADDRESSES = 0x2300_0000
+LONGEST_STEP = 1e9  # s
 _FIELDS = {"population", "first", "size", "dt", "labels"}
 
 
@@ -50,8 +50,10 @@ class AddressMap:
         for name, record in records.items():
             if not name or not name.isprintable() or "/" in name or name in (".", ".."):
                 raise UsageError(f"population {name!r}: this name cannot stand in an event file")
-            if record.size < 1 or not (math.isfinite(record.dt) and record.dt > 0):
-                raise UsageError(f"population {name!r}: size and dt must be positive")
+            if record.size < 1 or not 0 < record.dt < LONGEST_STEP:
+                raise UsageError(
+                    f"population {name!r}: size and dt must be positive, dt below 10⁹ s"
+                )
             blocks.append(
                 Block(population=name, first=first, size=int(record.size), dt=float(record.dt),
                       labels=record.labels)
