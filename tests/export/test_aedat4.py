@@ -79,7 +79,7 @@ def test_the_bytes_are_those_of_the_schema(tmp_path):
         (lambda raw: raw.replace(b"<dv ", b"<!v "), "not plain XML"),
         (lambda raw: raw.replace(b"</dv>", b"</dw>"), "not XML"),
         (lambda raw: raw.replace(b'"sizeX"', b'"size."'), "incomplete"),
-        (lambda raw: raw.replace(b'"int">32<', b'"int">7<', 1), "outside the picture of 7 x 32"),
+        (lambda raw: raw.replace(b'"int">32<', b'"int">07<', 1), "outside the picture of 7 x 32"),
         (lambda raw: raw[:-4] + b"\x02\0\0\0", "neither 0 nor 1"),
         (lambda raw: raw[:-4] + b"\0\0\0\0", "polarity off"),
     ],
