@@ -1,10 +1,10 @@
 """Reading an HDF5 file in a process that may die of it, before anybody else opens it.
 
-The HDF5 library does not survive every file: of 20 000 copies of a result of 17 kilobytes, each with
-a few bytes changed at random, one crashed it (2.0.0, in h5py 3.16) and it did not come back from 20 in
-5 s of CPU time. No check from outside can tell which. So a helper, started once and kept, reads all
-attributes and arrays of a file first, with a bound on memory and CPU time; when it ends instead of
-answering, the file is refused and the next file gets a new helper.
+The HDF5 library does not survive every file: of 20 000 copies of a result of 17 kilobytes, each
+with a few bytes changed at random, one crashed it (2.0.0, in h5py 3.16) and it did not come back
+from 20 in 5 s of CPU time. No check from outside can tell which. So a helper, started once and
+kept, reads all attributes and arrays of a file first, with a bound on memory and CPU time; when it
+ends instead of answering, the file is refused and the next file gets a new helper.
 """
 
 from __future__ import annotations
