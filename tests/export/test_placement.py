@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from bioplastic.errors import UnsupportedModel
-from bioplastic.export.placement import LOIHI, axon_bits, place
+from bioplastic.export.placement import LOIHI, axon_bits, counted, place
 from bioplastic.export.preflight import chip_named, preflight, refuse_unless_it_fits
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import one
@@ -29,10 +29,10 @@ def brute(net, core):
     for q in net.projections:
         for i, j in zip(q.i.tolist(), q.j.tolist(), strict=True):
             target = int(core[begin[q.post] + j])
-            key = (target, q.pre, i)
+            key = (target, q.pre, i, q.exponent)
             inside[key] = inside.get(key, 0) + 1
             if begin[q.pre] is not None:
-                outside.add((int(core[begin[q.pre] + i]), begin[q.pre] + i, target))
+                outside.add((int(core[begin[q.pre] + i]), begin[q.pre] + i, target, q.exponent))
     cores = int(core.max()) + 1
     bits = [0] * cores
     for (target, *_), n in inside.items():
@@ -70,6 +70,17 @@ def test_bits_of_an_axon():
     assert axon_bits(np.array([0, 1, 2, 3, 64, 65, 128])).tolist() == [
         0, 64, 64, 128, 1600, 1664, 3200,
     ]  # fmt: skip
+
+
+def test_two_exponents_of_one_neuron_are_two_axons():
+    """An axon has one synapse format, and a format one exponent."""
+    net = one()
+    q = net.projections[0]
+    twice = replace(net, projections=(q, replace(q, name="more", exponent=q.exponent + 1)))
+    once, both = (counted(n, place(n).core) for n in (net, twice))
+    for name in ("in-axons", "out-axons", "synapse bits"):
+        assert both[name].sum() == 2 * once[name].sum()
+    assert once["in-axons"].sum() > 0
 
 
 def test_what_does_not_fit_is_refused_with_what_would():
