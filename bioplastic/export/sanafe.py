@@ -49,8 +49,8 @@ architecture:
               attributes: {{model: current_based, energy_process_spike: 33.6e-12,
                 latency_process_spike: 4.7e-9}}
           dendrite:
-            - name: dendrite
-              attributes: {{model: accumulator_with_delay, energy_update: 0.0,
+            - name: {dendrite}
+              attributes: {{model: {model}, energy_update: 0.0,
                 latency_update: 0.0}}
           soma:
             - name: lif
@@ -66,6 +66,14 @@ architecture:
             - name: axon_out
               attributes: {{energy_message_out: 111.0e-12, latency_message_out: 5.1e-9}}
 """
+
+
+def chip(given: int, *, dendrite: str = "dendrite", model: str = "accumulator_with_delay") -> str:
+    """The architecture as text: `given` units of input a core, and the dendrites of a core."""
+    return _CHIP.format(
+        tiles=TILES - 1, cores=CORES - 1, per_core=PER_CORE, given=max(given, 1) - 1,
+        dendrite=dendrite, model=model,
+    )  # fmt: skip
 
 
 def check(network: LoihiNetwork) -> None:
@@ -101,10 +109,7 @@ def write(
     """
     check(network)
     given = sum(s.size for s in network.sources)
-    chip = _CHIP.format(
-        tiles=TILES - 1, cores=CORES - 1, per_core=PER_CORE, given=max(given, 1) - 1
-    )
-    (folder / ARCHITECTURE).write_text(chip, encoding="ascii")
+    (folder / ARCHITECTURE).write_text(chip(given), encoding="ascii")
     lines = ["network:", "  name: bundle", "  groups:"]
     lines += _sources(network, stimulus, steps)
     first = len(network.sources)
