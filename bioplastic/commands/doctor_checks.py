@@ -163,6 +163,24 @@ def loihi(backend: str) -> list[np.ndarray]:
     return [run.spikes["n"].steps, run.spikes["n"].ids, run.u["n"], run.v["n"]]
 
 
+def xylo(backend: str) -> list[np.ndarray]:
+    """Five hidden and two readout neurons in the arithmetic of Xylo: spikes and potentials."""
+    from bioplastic.kernels.xylo.run import run_xylo
+    from bioplastic.quantize.xylo import XyloNetwork, XyloSynapses
+
+    def full(pre: int, post: int, synapses: int) -> XyloSynapses:
+        i, j, s = (a.ravel() for a in np.indices((pre, post, synapses)))
+        return XyloSynapses(i=i, j=j, synapse=s, weight=(37 * i + 11 * j + 5 * s) % 90 - 40)
+
+    network = XyloNetwork(
+        name="seven", dt=1e-3, inputs=3, w_in=full(3, 5, 2), w_rec=full(5, 5, 2),
+        w_out=full(5, 2, 1), dash_mem=np.arange(1, 6), dash_syn=np.arange(10).reshape(5, 2) % 4 + 1,
+        threshold=np.arange(60, 110, 10), dash_mem_out=np.array([2, 3]),
+        dash_syn_out=np.array([1, 2]), threshold_out=np.array([50, 70]), labels={},
+    )  # fmt: skip
+    return list(run_xylo(network, np.arange(240).reshape(80, 3) ** 2 % 7 % 4))
+
+
 def brian2(target: str) -> list[np.ndarray]:
     """Spikes of nine leaky neurons under constant drives, 50 ms in float64: steps and ids."""
     from brian2 import ms, nA
@@ -225,6 +243,7 @@ GOLDEN = (
     Golden("feedforward", feedforward, "bde699d402ba300c", (*EVERYWHERE, "torch")),
     Golden("classifier", classifier, "3dcd74ab29d8beee", HERE),
     Golden("loihi", loihi, "87f4cb1c01ab7a42", HERE),
+    Golden("xylo", xylo, "760cc374f8fe01b6", ("reference",)),
     Golden("spikecode", spike_codes, "93bfec470313981a", EVERYWHERE),
     Golden("hypervector", hypervectors, "53cc8102ceeaeffc", EVERYWHERE),
     Golden("brian2", brian2, "4eec351c3cf97912", ("numpy", "cython", "cpp_standalone")),

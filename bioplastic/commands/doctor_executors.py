@@ -11,11 +11,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-KERNELS = {
-    "sparse": "gpu", "circuit": "gpu", "feedforward": "gpu", "classifier": "", "loihi": "",
-    "spikecode": "gpu", "hypervector": "gpu",
+KERNELS: dict[str, tuple[str, ...]] = {
+    "sparse": ("cpu", "gpu"), "circuit": ("cpu", "gpu"), "feedforward": ("cpu", "gpu"),
+    "classifier": ("cpu",), "loihi": ("cpu",), "xylo": (),
+    "spikecode": ("cpu", "gpu"), "hypervector": ("cpu", "gpu"),
 }  # fmt: skip
-"""Kernel -> "gpu" where it has a Triton executor beside `reference` and `cpu`."""
+"""Kernel -> the executors it has beside `reference`."""
 OPS = ("sparse", "feedforward", "circuit")
 """Kernels that are also torch operators, torch.ops.bioplastic.NAME."""
 BRIAN2 = ("numpy", "cython", "cpp_standalone")
@@ -53,12 +54,14 @@ def why_no_gpu() -> str:
 
 def _kernel(kernel: str) -> list[Executor]:
     numba = version("numba")
-    absent = why_no_gpu() if KERNELS[kernel] else "has no Triton kernel"
+    absent = why_no_gpu() if "gpu" in KERNELS[kernel] else "has no Triton kernel"
+    compiled = "cpu" in KERNELS[kernel]
+    why = "numba" if numba else "numba is not installed"
     specified = "of the sparse kernel" if kernel == "classifier" else "numpy, the specification"
     return [
         Executor(name=f"{kernel} reference", here=True, version=version("numpy"), note=specified),
-        Executor(name=f"{kernel} cpu", here=bool(numba), version=numba,
-                 note="numba" if numba else "numba is not installed"),
+        Executor(name=f"{kernel} cpu", here=compiled and bool(numba), version=numba,
+                 note=why if compiled else "has no compiled kernel"),
         Executor(name=f"{kernel} gpu", here=not absent, version=version("triton"),
                  note=absent or "Triton"),
     ]  # fmt: skip

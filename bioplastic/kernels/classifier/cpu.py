@@ -58,7 +58,12 @@ def _win(v: Any, refractory: Any, v_th: Any, left: Any, found: Any) -> Any:
             break
         found[count] = best
         count += 1
-    found[:count].sort()
+    for k in range(1, count):  # numba's sort would allocate
+        own, at = found[k], k
+        while at and found[at - 1] > own:
+            found[at] = found[at - 1]
+            at -= 1
+        found[at] = own
     return count
 
 
