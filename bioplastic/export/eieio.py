@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, Malformed, UsageError, one_line
 from bioplastic.export import eieio_packet, sealed
 from bioplastic.export.address import AddressMap
 from bioplastic.result import SpikeRecord
-from bioplastic.unit_si import Malformed
 
 KIND = "bioplastic-eieio"
 MAP = "address_map.json"
@@ -68,7 +67,7 @@ def read(folder: Path) -> dict[str, SpikeRecord]:
             sealed.read_json(sealed.listed(folder, index, index.get("address_map")))
         )
     except (Malformed, UsageError) as error:
-        raise CorruptFile(f"{folder / MAP}: {error}") from None
+        raise CorruptFile(f"{folder / MAP}: {one_line(error)}") from None
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {
         b.population: (np.zeros(0, np.int64), np.zeros(0, np.int64)) for b in addresses
     }
@@ -106,7 +105,8 @@ def _files(folder: Path, index: dict[str, Any]) -> list[tuple[Path, float, int, 
         if not isinstance(item, dict) or set(item) != {"file", "dt", "bits", "spikes"}:
             raise CorruptFile(f"{folder}: its {sealed.INDEX} describes a file wrongly")
         dt, bits, count = item["dt"], item["bits"], item["spikes"]
-        if type(dt) is not float or bits not in (16, 32) or type(count) is not int or count < 1:
+        whole = type(bits) is int and type(count) is int
+        if type(dt) is not float or not whole or bits not in (16, 32) or count < 1:
             raise CorruptFile(f"{folder}: its {sealed.INDEX} describes a file wrongly")
         found.append((sealed.listed(folder, index, item["file"]), dt, bits, count))
     return found

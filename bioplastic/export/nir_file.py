@@ -9,9 +9,8 @@ import h5py
 import numpy as np
 
 from bioplastic import hdf5_guard
-from bioplastic.errors import CorruptFile
+from bioplastic.errors import Malformed
 from bioplastic.export.nir_nodes import Tree
-from bioplastic.unit_si import Malformed
 
 LIMIT = 4 * 2**30
 OLD = "1.0.4"
@@ -60,14 +59,13 @@ def load(path: Path) -> Tree:
     Raises CorruptFile, with the place, where it is no NIR file or declares what it does not hold.
     """
     tree: Tree = {}
-    try:
-        with h5py.File(path, "r") as file:
-            for name, data in hdf5_guard.datasets(file, LIMIT):
-                *groups, last = name.split("/")
-                at = tree
-                for group in groups:
-                    at = at.setdefault(group, {})
-                at[last] = _value(name, data)
+    with hdf5_guard.reading(path) as file:
+        for name, data in hdf5_guard.datasets(file, LIMIT):
+            *groups, last = name.split("/")
+            at = tree
+            for group in groups:
+                at = at.setdefault(group, {})
+            at[last] = _value(name, data)
         node = tree.get("node")
         if not isinstance(node, dict) or not isinstance(tree.get("version"), str):
             raise Malformed("version or node is missing")
@@ -75,10 +73,6 @@ def load(path: Path) -> Tree:
         if tree["version"] == OLD:
             _returned(whole)
         return whole
-    except Malformed as error:
-        raise CorruptFile(f"{path}: {error}") from None
-    except BROKEN as error:
-        raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
 
 
 def _value(name: str, data: h5py.Dataset) -> Any:

@@ -10,17 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from bioplastic import hdf5_guard
-from bioplastic.errors import CorruptFile
+from bioplastic.errors import Malformed, one_line
 from bioplastic.export.bundle import Bundle, Spikes
-from bioplastic.export.nir_file import BROKEN, LIMIT
+from bioplastic.export.nir_file import LIMIT
 from bioplastic.export.nir_graph import lanes, node_names, sinks
 from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.quantize.loihi import LoihiNetwork
-from bioplastic.unit_si import Malformed
 
 if TYPE_CHECKING:
     import nir
@@ -82,34 +80,41 @@ def read(path: Path, network: LoihiNetwork) -> tuple[dict[str, Spikes], dict[str
     """
     import nir
 
-    try:
-        with h5py.File(path, "r") as file:
-            for at, held in hdf5_guard.datasets(file, LIMIT):
-                hdf5_guard.numbers(at, held)
-        found = nir.read_data(str(path))
-        name, columns = node_names(network), lanes(network)
-        when, which = _spikes(found, "input", network.dt)
-        stimulus = {}
-        for s in network.sources:
-            first = columns[s.name][0]
-            mine = (which >= first) & (which < first + s.size)
-            stimulus[s.name] = when[mine], which[mine] - first
-        return stimulus, {
-            p.name: _spikes(found, name[p.name], network.dt) for p in network.populations
-        }
-    except (Malformed, *BROKEN) as error:
-        raise CorruptFile(f"{path}: is no trace of {network.name!r} ({error})") from None
+    name, columns = node_names(network), lanes(network)
+    total = sum(s.size for s in network.sources)
+    with hdf5_guard.reading(path) as file:
+        for at, held in hdf5_guard.datasets(file, LIMIT):
+            hdf5_guard.numbers(at, held)
+        try:
+            found = nir.read_data(str(path))
+            when, which = _spikes(found, "input", total, network.dt)
+            stimulus = {}
+            for s in network.sources:
+                first = columns[s.name][0]
+                mine = (which >= first) & (which < first + s.size)
+                stimulus[s.name] = when[mine], which[mine] - first
+            return stimulus, {
+                p.name: _spikes(found, name[p.name], p.size, network.dt)
+                for p in network.populations
+            }
+        except Exception as error:  # whatever the library says of a file that is not its own
+            what = f"is no trace of {network.name!r} ({type(error).__name__}: {one_line(error)})"
+            raise Malformed(what) from None
 
 
-def _spikes(found: nir.NIRGraphData, node: str, dt: float) -> Spikes:
+def _spikes(found: nir.NIRGraphData, node: str, size: int, dt: float) -> Spikes:
     """Steps and ids of a node, from times in the middle of steps."""
     events = found.nodes[node].observables["spikes"]
-    where, idx = events.time / dt - 0.5, events.idx
+    idx = events.idx
+    with np.errstate(all="ignore"):
+        where = np.asarray(events.time, np.float64) / dt - 0.5
+    if events.n_neurons != size:
+        raise Malformed(f"{node}: {events.n_neurons} neurons instead of {size}")
     if idx.ndim != 2 or idx.shape[0] != 1 or idx.dtype != np.int64:
         raise Malformed(f"{node}: is not one sample of events")
     when = np.rint(where)
     if idx.size and not (np.abs(where - when).max() < 0.25 and when.min() >= 0):
         raise Malformed(f"{node}: an event that lies in no step")
-    if idx.size and not (0 <= idx.min() <= idx.max() < events.n_neurons and when.max() < 2**53):
+    if idx.size and not (0 <= idx.min() <= idx.max() < size and when.max() < 2**53):
         raise Malformed(f"{node}: an event outside the node")
     return when[0].astype(np.int64), idx[0]

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, Malformed, UsageError, one_line
 from bioplastic.export.nir_file import BROKEN, difference, load
-from bioplastic.export.nir_graph import flat, lanes
+from bioplastic.export.nir_graph import flat, lanes, node_names, sinks
 from bioplastic.export.nir_nested import nested
 from bioplastic.export.nir_nodes import Tree
 from bioplastic.quantize.loihi import (
@@ -26,7 +26,6 @@ from bioplastic.quantize.loihi import (
     LoihiProjection,
     LoihiSource,
 )
-from bioplastic.unit_si import Malformed
 
 FORMS = {"flat": flat, "nested": nested}
 _WHOLE = ("du", "dv", "vth", "bias_exponent", "refractory")
@@ -39,14 +38,48 @@ def read(path: Path) -> LoihiNetwork:
     """
     tree = load(path)
     try:
-        network, about = _network(tree)
-        again = FORMS[tree["metadata"]["form"]](network, about)
-        place = difference(again, tree)
-    except (Malformed, UsageError, OverflowError, MemoryError, *BROKEN) as error:
-        raise CorruptFile(f"{path}: is not a network of {SPECIFICATION} ({error})") from None
+        with np.errstate(all="ignore"):
+            network, about = _network(tree)
+            _refuse_larger(network, tree)
+            again = FORMS[tree["metadata"]["form"]](network, about)
+            place = difference(again, tree)
+    except (Malformed, UsageError, ArithmeticError, MemoryError, *BROKEN) as error:
+        what = f"is not a network of {SPECIFICATION} ({one_line(error)})"
+        raise CorruptFile(f"{path}: {what}") from None
     if place:
-        raise CorruptFile(f"{path}: {place}: is not what the network in its metadata has there")
+        raise CorruptFile(
+            f"{path}: {place:.200}: is not what the network in its metadata has there"
+        )
     return network
+
+
+def _refuse_larger(network: LoihiNetwork, tree: Tree) -> None:
+    """Raise Malformed where the graph of the network must hold more numbers than the file does.
+
+    A few bytes can name long delays of wide groups, each a line of relays, and large sinks.
+    """
+    columns, node, ends = lanes(network), node_names(network), sinks(network)
+    ways = {
+        (node[q.pre], d): columns[q.pre][1]
+        for q in network.projections
+        for d in np.unique(q.delay).tolist()
+    }
+    relays = tree["metadata"]["form"] == "nested"
+    least = sum(width * (3 * d if relays else 1) for (_, d), width in ways.items())
+    if len(ends) > 1:
+        total = sum(p.size for p in ends)
+        least += total * total
+    held = _numbers(tree)
+    if least > held:
+        raise Malformed(f"{held:,} numbers, where its network has at least {least:,}")
+
+
+def _numbers(tree: Tree) -> int:
+    parts = tree.values()
+    return sum(
+        _numbers(x) if isinstance(x, dict) else x.size if isinstance(x, np.ndarray) else 1
+        for x in parts
+    )
 
 
 def _field(table: Tree, name: str, kind: type) -> Any:
@@ -130,14 +163,14 @@ def _projection(
     """The synapses of one projection, in canonical order; weights from charges, exactly."""
     pre, post = _field(row, "pre", str), _field(row, "post", str)
     exponent = _field(row, "exponent", int)
-    first = lanes(bare)[pre][0]
+    first, width = lanes(bare)[pre]
     size = {p.name: p.size for p in bare.populations}[post]
     decay = {p.name: p.dv for p in bare.populations}[post]
     none = np.zeros(0, np.int64)
     parts = [(none, none, none, none)]
     for d, weight in held:
-        if weight.ndim != 2 or weight.shape[0] != size:
-            raise Malformed(f"{row['name']}: a matrix of {weight.shape}")
+        if weight.shape != (size, width):
+            raise Malformed(f"{row['name']}: a matrix of {weight.shape}, not {(size, width)}")
         j, i = np.nonzero(weight)
         charge = weight[j, i].astype(np.float64)
         if weight.dtype != np.int32:  # scaled for a reader that takes r as 1

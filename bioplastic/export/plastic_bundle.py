@@ -11,7 +11,6 @@ A rule that one target does not hold is left out for that target, with the reaso
 from __future__ import annotations
 
 import shutil
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,14 +20,31 @@ import numpy as np
 
 from bioplastic.atomic import publish
 from bioplastic.description import TraceSTDP
-from bioplastic.errors import BioplasticError, CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import plastic_loihi, plastic_rule, plastic_spynnaker, plastic_trains, sealed
+from bioplastic.errors import (
+    BioplasticError,
+    CorruptFile,
+    Malformed,
+    UnsupportedModel,
+    UsageError,
+    one_line,
+)
+from bioplastic.export import (
+    npz,
+    plastic_loihi,
+    plastic_rule,
+    plastic_spynnaker,
+    plastic_trains,
+    pynn_network,
+    sealed,
+)
 from bioplastic.export.foreign import SCRIPTS
 from bioplastic.export.plastic_loihi import STEP, LoihiRule, LoihiTerm, LoihiTrace
 from bioplastic.learned import Learned
+from bioplastic.strict_json import canonical
 
 FORMAT = "bioplastic-rule"
 RULES, TRAJECTORY = "rules.json", "trajectory.npz"
+LIMIT = 1 << 30
 START = 128
 """LSB: the weight that every trajectory begins with."""
 DENSITIES = (0.05, 0.03, 0.02, 0.01)
@@ -159,18 +175,9 @@ def write(ready: RuleBundle, folder: Path) -> Path:
         raise UsageError(f"{folder}: exists already; nothing is overwritten")
 
     def fill(partial: Path) -> None:
-        arrays = {"pre": ready.pre, "post": ready.post}
-        rules = []
-        for k, r in enumerate(ready.rules):
-            arrays[f"{k}/described"] = r.described
-            if r.expected is not None:
-                arrays[f"{k}/loihi"] = r.expected
-            rules.append(
-                {"projection": r.projection, "kind": r.kind, "spynnaker": r.spynnaker,
-                 "loihi": r.loihi if isinstance(r.loihi, str) else _table(r.loihi)}
-            )  # fmt: skip
+        table, arrays = _stored(ready)
         np.savez_compressed(partial / TRAJECTORY, **arrays)  # type: ignore[arg-type]
-        sealed.write_json(partial / RULES, {"name": ready.name, "start": START, "rules": rules})
+        sealed.write_json(partial / RULES, table)
         for name in ("replay_rule_lava.py", "replay_rule_brian2_loihi.py"):
             shutil.copyfile(SCRIPTS / name, partial / name)
         sealed.seal(partial, FORMAT, {})
@@ -179,6 +186,21 @@ def write(ready: RuleBundle, folder: Path) -> Path:
             raise BioplasticError(f"{folder}: what was read back is not what was written")
 
     return publish(folder, fill)
+
+
+def _stored(ready: RuleBundle) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What both files hold."""
+    arrays = {"pre": ready.pre, "post": ready.post}
+    rules = []
+    for k, r in enumerate(ready.rules):
+        arrays[f"{k}/described"] = r.described
+        if r.expected is not None:
+            arrays[f"{k}/loihi"] = r.expected
+        rules.append(
+            {"projection": r.projection, "kind": r.kind, "spynnaker": r.spynnaker,
+             "loihi": r.loihi if isinstance(r.loihi, str) else _table(r.loihi)}
+        )  # fmt: skip
+    return {"name": ready.name, "start": START, "rules": rules}, arrays
 
 
 def _table(rule: LoihiRule) -> dict[str, Any]:
@@ -190,23 +212,29 @@ def _table(rule: LoihiRule) -> dict[str, Any]:
 
 
 def read(folder: Path) -> RuleBundle:
-    """Read a bundle; CorruptFile where anything is missing, changed, or not such a bundle."""
-    table = sealed.unseal(folder, FORMAT)
-    rules = sealed.read_json(sealed.listed(folder, table, RULES))
-    path = sealed.listed(folder, table, TRAJECTORY)
+    """Read a bundle; CorruptFile where anything is missing, changed, or not such a bundle.
+
+    What is read is written anew and compared: a value of another type or an array too many, too.
+    """
+    index = sealed.unseal(folder, FORMAT)
+    table = sealed.read_json(sealed.listed(folder, index, RULES))
+    arrays = npz.read(sealed.listed(folder, index, TRAJECTORY), LIMIT)
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
         pre, post = arrays["pre"], arrays["post"]
         if pre.dtype != np.bool_ or post.dtype != np.bool_ or pre.ndim != 2:
-            raise ValueError("events are no truth values by synapse and step")
-        found = tuple(_rule(k, entry, arrays, pre.shape) for k, entry in enumerate(rules["rules"]))
+            raise Malformed("events are no truth values by synapse and step")
         if post.shape != pre.shape:
-            raise ValueError("pre and post differ in shape")
-        return RuleBundle(name=str(rules["name"]), pre=pre, post=post, rules=found)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError,
-            zipfile.BadZipFile) as error:  # fmt: skip
-        raise CorruptFile(f"{folder}: {RULES} and {TRAJECTORY} hold no rules ({error})") from None
+            raise Malformed("pre and post differ in shape")
+        rules = tuple(_rule(k, entry, arrays, pre.shape) for k, entry in enumerate(table["rules"]))
+        found = RuleBundle(name=str(table["name"]), pre=pre, post=post, rules=rules)
+        again, names = _stored(found)
+        if canonical(again) != canonical(table) or names.keys() != arrays.keys():
+            raise Malformed("something that no rule has")
+        return found
+    except (UsageError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+            RecursionError) as error:  # fmt: skip
+        what = f"{RULES} and {TRAJECTORY} hold no rules ({one_line(error)})"
+        raise CorruptFile(f"{folder}: {what}") from None
 
 
 def _rule(
@@ -230,15 +258,40 @@ def _rule(
             ),
             unit=float(held["unit"]), rounded=tuple(map(str, held["rounded"])),
         )  # fmt: skip
-        if loihi.dw != held["dw"]:
-            raise ValueError(f"dw = {held['dw']!r} is not {loihi.dw!r}")
+        _refuse_impossible(loihi)
     expected = arrays[f"{k}/loihi"] if isinstance(held, dict) else None
     for values in (arrays[f"{k}/described"], expected):
         if values is not None and (values.shape != shape or values.dtype != np.float64):
-            raise ValueError(f"trajectory {k}: {values.dtype} {values.shape}")
+            raise Malformed(f"trajectory {k}: {values.dtype} {values.shape}")
+        if values is not None and not np.all(np.isfinite(values)):
+            raise Malformed(f"trajectory {k}: a weight that is not finite")
     spynnaker = entry["spynnaker"]
     return RuleTrace(
         projection=str(entry["projection"]), kind=str(entry["kind"]), loihi=loihi,
-        spynnaker=dict(spynnaker) if isinstance(spynnaker, dict) else str(spynnaker),
+        spynnaker=asdict(_mechanism(spynnaker)) if isinstance(spynnaker, dict) else str(spynnaker),
         described=arrays[f"{k}/described"], expected=expected,
     )  # fmt: skip
+
+
+def _mechanism(entry: dict[str, Any]) -> pynn_network.PynnRule:
+    found = pynn_network.rule(entry)
+    assert found is not None
+    return found
+
+
+def _refuse_impossible(rule: LoihiRule) -> None:
+    """Raise Malformed for what the learning engine does not hold, or a trace that is not there."""
+    names = [t.name for t in rule.traces]
+    known = {name for side in plastic_loihi.NAMES.values() for name in side}
+    if len(set(names)) != len(names) or not set(names) <= known:
+        raise Malformed(f"traces {names}")
+    for t in rule.traces:
+        if not (1 <= t.impulse <= plastic_loihi.TRACE_MAX and 0 < t.tau < np.inf):
+            raise Malformed(f"trace {t.name}: impulse {t.impulse}, tau {t.tau}")
+    for q in rule.terms:
+        if q.event not in ("x0", "y0") or not set(q.traces) <= set(names):
+            raise Malformed(f"a term of {q.event} and {q.traces}")
+        if not 1 <= abs(q.mantissa) <= plastic_loihi.MANTISSA or (
+            q.exponent not in plastic_loihi.EXPONENTS
+        ):
+            raise Malformed(f"a factor of {q.mantissa}*2^{q.exponent}")

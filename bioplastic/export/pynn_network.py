@@ -7,19 +7,23 @@ It lies in a folder as two files beside the script that builds it:
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import CorruptFile, UsageError
+from bioplastic.errors import CorruptFile, Malformed, UsageError, one_line
+from bioplastic.export import npz
 from bioplastic.export.sealed import read_json, write_json
+from bioplastic.strict_json import canonical
 
 TABLE, ARRAYS = "network_pynn.json", "network_pynn.npz"
 RECEPTORS = ("excitatory", "inhibitory")
+LIMIT = 4 * 2**30
+MOST = 1 << 24
+"""Neurons of a group: what a file only declares costs whoever builds it memory."""
 Value = float | np.ndarray
 
 
@@ -110,7 +114,12 @@ class PynnNetwork:
         object.__setattr__(self, "sizes", sizes)
         if not (np.isfinite(self.timestep) and self.timestep > 0 and self.steps >= 0):
             raise UsageError(f"network {self.name!r}: {self.steps} steps of {self.timestep} ms")
+        for g in groups:
+            if not 1 <= g.size <= MOST:
+                raise UsageError(f"{g.name!r}: {g.size:,} neurons: must be 1 to {MOST:,}")
         for s in self.sources:
+            if len(s.steps) != len(s.ids):
+                raise UsageError(f"source {s.name!r}: steps and ids differ in length")
             _within(f"source {s.name!r}", "step", s.steps, 0, self.steps)
             _within(f"source {s.name!r}", "id", s.ids, 0, s.size)
         words = [w for p in self.populations for w in (p.model, *p.parameters)]
@@ -119,6 +128,9 @@ class PynnNetwork:
         for word in words:
             if not word.isidentifier():  # it becomes a word of the script
                 raise UsageError(f"network {self.name!r}: {word!r} is no name of a PyNN class")
+        for p in self.populations:
+            if not all(np.all(np.isfinite(x)) for x in (*p.parameters.values(), p.most or 0)):
+                raise UsageError(f"population {p.name!r}: a parameter that is not finite")
         for q in self.projections:
             owner = f"projection {q.name!r}"
             if q.receptor not in RECEPTORS or q.pre not in sizes or q.post not in sizes:
@@ -144,9 +156,17 @@ def _within(owner: str, what: str, values: np.ndarray, low: int, end: int) -> No
 
 def write(network: PynnNetwork, folder: Path) -> None:
     """Write both files into a folder that exists."""
+    table, arrays = _stored(network)
+    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
+    write_json(folder / TABLE, table)
+
+
+def _stored(network: PynnNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What both files hold."""
     arrays: dict[str, np.ndarray] = {}
     for k, s in enumerate(network.sources):
-        arrays[f"source/{k}/steps"], arrays[f"source/{k}/ids"] = s.steps, s.ids
+        arrays[f"source/{k}/steps"] = np.asarray(s.steps, np.int64)
+        arrays[f"source/{k}/ids"] = np.asarray(s.ids, np.int64)
     populations: list[dict[str, Any]] = []
     for k, p in enumerate(network.populations):
         scalars = {n: float(v) for n, v in p.parameters.items() if np.ndim(v) == 0}
@@ -162,9 +182,8 @@ def write(network: PynnNetwork, folder: Path) -> None:
         for name in ("i", "j", "delay"):
             arrays[f"projection/{k}/{name}"] = np.asarray(getattr(q, name), np.int64)
         arrays[f"projection/{k}/weight"] = np.asarray(q.weight, np.float64)
-    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
     rules = [None if q.rule is None else asdict(q.rule) for q in network.projections]
-    table = {
+    table: dict[str, Any] = {
         "name": network.name, "timestep_ms": float(network.timestep), "steps": network.steps,
         "sources": [{"name": s.name, "size": s.size} for s in network.sources],
         "populations": populations,
@@ -174,30 +193,47 @@ def write(network: PynnNetwork, folder: Path) -> None:
         ],
         "left_out": list(network.left_out), "inexact": list(network.inexact),
     }  # fmt: skip
-    write_json(folder / TABLE, table)
+    return table, arrays
 
 
 def read(folder: Path) -> PynnNetwork:
-    """Read what `write` wrote; CorruptFile where it is not that."""
-    table = read_json(folder / TABLE)
+    """Read what `write` wrote; CorruptFile where it is not that.
+
+    What is read is written anew and compared: a value of another type or an array too many, too.
+    """
+    table, arrays = read_json(folder / TABLE), npz.read(folder / ARRAYS, LIMIT)
     try:
-        with np.load(folder / ARRAYS, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return _network(table, arrays.__getitem__)
-    except (UsageError, KeyError, TypeError, ValueError, AttributeError, OSError, EOFError,
-            zipfile.BadZipFile) as error:  # fmt: skip
-        raise CorruptFile(f"{folder}: {TABLE} and {ARRAYS} hold no network ({error})") from None
+        network = _network(table, arrays)
+        again, names = _stored(network)
+        if canonical(again) != canonical(table) or names.keys() != arrays.keys():
+            raise Malformed("something that no network has")
+        return network
+    except (UsageError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
+            RecursionError) as error:  # fmt: skip
+        what = f"{TABLE} and {ARRAYS} hold no network ({one_line(error)})"
+        raise CorruptFile(f"{folder}: {what}") from None
 
 
-def _network(table: dict[str, Any], array: Callable[[str], np.ndarray]) -> PynnNetwork:
+def _row(arrays: Mapping[str, np.ndarray], name: str, kind: type, size: int = -1) -> np.ndarray:
+    """A row of finite numbers of a type, of `size` where that is known."""
+    values = arrays[name]
+    if values.ndim != 1 or values.dtype != kind or (size >= 0 and len(values) != size):
+        raise Malformed(f"{name}: {values.dtype} {values.shape} is not a row as it must be")
+    if not np.all(np.isfinite(values)):
+        raise Malformed(f"{name}: a number that is not finite")
+    return values
+
+
+def _network(table: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> PynnNetwork:
     return PynnNetwork(
         name=str(table["name"]),
         timestep=float(table["timestep_ms"]),
         steps=int(table["steps"]),
         sources=tuple(
             PynnSource(
-                name=str(s["name"]), size=int(s["size"]), steps=array(f"source/{k}/steps"),
-                ids=array(f"source/{k}/ids"),
+                name=str(s["name"]), size=int(s["size"]),
+                ids=_row(arrays, f"source/{k}/ids", np.int64),
+                steps=_row(arrays, f"source/{k}/steps", np.int64),
             )
             for k, s in enumerate(table["sources"])
         ),
@@ -206,7 +242,10 @@ def _network(table: dict[str, Any], array: Callable[[str], np.ndarray]) -> PynnN
                 name=str(p["name"]), size=int(p["size"]), model=str(p["model"]),
                 parameters={
                     **{str(n): float(v) for n, v in p["parameters"].items()},
-                    **{str(n): array(f"population/{k}/{n}") for n in p["listed"]},
+                    **{
+                        str(n): _row(arrays, f"population/{k}/{n}", np.float64, p["size"])
+                        for n in p["listed"]
+                    },
                 },
                 most=None if p["most"] is None else (float(p["most"][0]), float(p["most"][1])),
             )
@@ -215,8 +254,9 @@ def _network(table: dict[str, Any], array: Callable[[str], np.ndarray]) -> PynnN
         projections=tuple(
             PynnProjection(
                 name=str(q["name"]), pre=str(q["pre"]), post=str(q["post"]),
-                receptor=str(q["receptor"]), rule=_rule(q["rule"]),
-                **{n: array(f"projection/{k}/{n}") for n in ("i", "j", "weight", "delay")},
+                receptor=str(q["receptor"]), rule=rule(q["rule"]),
+                **{n: _row(arrays, f"projection/{k}/{n}", np.int64) for n in ("i", "j", "delay")},
+                weight=_row(arrays, f"projection/{k}/weight", np.float64),
             )
             for k, q in enumerate(table["projections"])
         ),
@@ -225,7 +265,8 @@ def _network(table: dict[str, Any], array: Callable[[str], np.ndarray]) -> PynnN
     )  # fmt: skip
 
 
-def _rule(entry: Any) -> PynnRule | None:
+def rule(entry: Any) -> PynnRule | None:
+    """A rule from the JSON values of its fields; whatever Python raises where it is none."""
     if entry is None:
         return None
     return PynnRule(

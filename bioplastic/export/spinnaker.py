@@ -172,5 +172,7 @@ def _facts(ready: Prepared) -> Mapping[str, Any]:
 
 def read(folder: Path) -> PynnNetwork:
     """The network of a bundle of this kind, after its seal is checked."""
-    sealed.unseal(folder, FORMAT)
+    index = sealed.unseal(folder, FORMAT)
+    for name in (pynn_network.TABLE, pynn_network.ARRAYS, pynn_script.SCRIPT):
+        sealed.listed(folder, index, name)
     return pynn_network.read(folder)

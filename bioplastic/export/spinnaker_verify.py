@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bioplastic.errors import CorruptFile
+from bioplastic.errors import CorruptFile, UnsupportedModel, one_line
 from bioplastic.export import foreign, pynn_network, pynn_script, spinnaker, spinnaker_check
 from bioplastic.export.bundle import Bundle
 from bioplastic.export.foreign import Failed, Verdict
@@ -46,7 +46,13 @@ def of_bundle(bundle: Bundle, folder: Path, python: Path | None, seconds: float)
 def own(folder: Path) -> PynnNetwork:
     """The network beside a script, which must be the script of that network."""
     network = pynn_network.read(folder)
-    if (folder / pynn_script.SCRIPT).read_text(encoding="utf-8") != pynn_script.text(network):
+    try:
+        text = pynn_script.text(network).encode()
+        same = (folder / pynn_script.SCRIPT).read_bytes() == text
+    except (UnsupportedModel, LookupError, UnicodeError) as error:
+        what = f"{pynn_network.TABLE} holds no network for a script ({one_line(error)})"
+        raise CorruptFile(f"{folder}: {what}") from None
+    if not same:
         raise CorruptFile(f"{folder / pynn_script.SCRIPT}: not the script of the arrays beside it")
     return network
 

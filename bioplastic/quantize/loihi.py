@@ -7,6 +7,7 @@ Source: Davies et al. 2018 [davies2018]; bit widths as in lava-nc's fixed_pt mod
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -153,7 +154,7 @@ class LoihiNetwork:
         """Check that names are unique and that every synapse ends at neurons that exist."""
         groups: list[LoihiSource | LoihiPopulation] = [*self.sources, *self.populations]
         names = [g.name for g in groups]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(n for n, count in Counter(names).items() if count > 1)
         if twice:
             raise UsageError(f"network {self.name!r}: two groups are named {twice[0]!r}")
         sizes = {g.name: g.size for g in groups}

@@ -18,12 +18,16 @@ import numpy as np
 from brian2.core.variables import ArrayVariable
 from brian2.synapses.spikequeue import SpikeQueue
 
-from bioplastic import hdf5
+from bioplastic import hdf5, hdf5_guard
 from bioplastic.description import Network
-from bioplastic.errors import BioplasticError, CorruptFile, UsageError
+from bioplastic.errors import BioplasticError, Malformed, UsageError
 from bioplastic.simulate.build import Built
 
 FORMAT, VERSION = "bioplastic-state", 1
+LIMIT = 8 * 2**30  # bytes of arrays in one file
+_LONGEST = 1 << 16
+_AHEAD = 1 << 20
+"""Steps that a spike may lie ahead."""
 DERIVED = {"i", "N", "t", "dt", "t_in_timesteps"}
 
 
@@ -64,8 +68,13 @@ class State:
         return self.arrays[path]
 
     def save(self, path: str | Path) -> None:
-        """Write the state; the file appears complete or not at all."""
-        path = Path(path)
+        """Write the state; the file appears complete or not at all.
+
+        Raises BioplasticError when the disk refuses, UsageError when the arrays exceed `LIMIT`.
+        """
+        path, size = Path(path), sum(a.nbytes for a in self.arrays.values())
+        if size > LIMIT:
+            raise UsageError(f"{path}: {size:,} bytes of arrays; a file holds at most {LIMIT:,}")
         try:
             hdf5.store(path, hdf5.image(self._fill))
         except OSError as error:
@@ -86,31 +95,40 @@ class State:
 
     @classmethod
     def load(cls, path: str | Path) -> State:
-        """Read a state; CorruptFile when it is not one, or not whole, or changed."""
-        try:
-            with h5py.File(path, "r") as file:
-                meta = dict(file.attrs)
-                if meta.get("format") != FORMAT:
-                    raise CorruptFile(f"{path}: not a {FORMAT} file")
-                if meta["version"] != VERSION:
-                    raise CorruptFile(f"{path}: version {meta['version']}, this reads {VERSION}")
-                arrays: dict[str, np.ndarray] = {}
-                file.visititems(
-                    lambda n, x: arrays.update({n: x[()]}) if isinstance(x, h5py.Dataset) else None
-                )
+        """Read a state that nobody vouches for.
+
+        Raises UsageError where there is no file, CorruptFile when it is not a state, or not whole,
+        or changed.
+        """
+        path = Path(path)
+        if not path.exists():
+            raise UsageError(f"{path}: there is no such file")
+        with hdf5_guard.reading(path) as file:
+            if file.attrs.get("format") != FORMAT:
+                raise Malformed(f"not a {FORMAT} file")
+            version, step = (hdf5_guard.scalar(file, name) for name in ("version", "step"))
+            if version != VERSION:
+                raise Malformed(f"version {version}, this reads {VERSION}")
+            dt, resumable = hdf5_guard.scalar(file, "dt"), file.attrs["resumable"]
+            if type(step) is not int or step < 0 or type(dt) is not float or not 0 < dt < np.inf:
+                raise Malformed(f"step {step} of {dt} s")
+            if not isinstance(resumable, np.bool_):
+                raise Malformed("resumable is no truth value")
             state = cls(
-                network=str(meta["network"]),
-                step=int(meta["step"]),
-                dt=float(meta["dt"]),
-                arrays=arrays,
-                resumable=bool(meta["resumable"]),
+                network=hdf5_guard.word(file, "network", _LONGEST),
+                step=step,
+                dt=dt,
+                arrays={
+                    name: hdf5_guard.numbers(name, data)
+                    for name, data in hdf5_guard.datasets(file, LIMIT)
+                },
+                resumable=bool(resumable),
             )
-        except FileNotFoundError:
-            raise UsageError(f"{path}: there is no such file") from None
-        except (OSError, KeyError, ValueError, RuntimeError) as error:
-            raise CorruptFile(f"{path}: truncated or damaged ({error})") from None
-        if state.digest() != meta["sha256"]:
-            raise CorruptFile(f"{path}: its content does not match its checksum")
+            if state.digest() != hdf5_guard.word(file, "sha256"):
+                raise Malformed("its content does not match its checksum")
+            for name in state.arrays:
+                if name.startswith("flight/"):
+                    _refuse_flight(name, state.arrays[name])
         return state
 
     def digest(self) -> str:
@@ -159,6 +177,10 @@ def restore(state: State, network: Network, built: Built, dt: float) -> None:
         for pathway in synapses._pathways:
             flight = state.arrays.get(f"flight/{name}/{pathway.objname}")
             if flight is not None and len(flight):
+                if flight[:, 1].max() >= len(synapses):
+                    raise UsageError(
+                        f"state of {state.network!r} does not fit {network.name!r}: flight/{name}"
+                    )
                 _launch(pathway, flight)
     built.network.t_ = state.step * dt
 
@@ -180,6 +202,14 @@ def _variables(built: Built) -> Iterator[tuple[str, Any]]:
                 and variable.name not in DERIVED
             ):
                 yield f"{kind}/{name}/{variable.name}", variable
+
+
+def _refuse_flight(name: str, flight: np.ndarray) -> None:
+    """Raise Malformed for spikes that no pathway has: each step ahead becomes a list."""
+    if flight.dtype != np.int64 or flight.ndim != 2 or flight.shape[1] != 2:
+        raise Malformed(f"{name}: {flight.dtype} {flight.shape} is no list of spikes in flight")
+    if len(flight) and not (flight.min() >= 0 and flight[:, 0].max() < _AHEAD):
+        raise Malformed(f"{name}: a spike in flight outside 0..{_AHEAD - 1} steps")
 
 
 def _in_flight(pathway: Any) -> np.ndarray:

@@ -406,3 +406,38 @@ def test_links_and_other_files_are_refused(written, tmp_path):
             nir_read.read(broken)
     with pytest.raises(CorruptFile):
         nir_golden.read(written / target.FLAT, one())
+
+
+def test_a_trace_of_other_sizes_is_refused(written):
+    net = canonical(one(vth=9, delay=3))
+    assert nir_golden.read(written / target.GOLDEN, net)
+    wider = replace(net, populations=(replace(net.populations[0], size=2),))
+    with pytest.raises(CorruptFile, match="1 neurons instead of 2"):
+        nir_golden.read(written / target.GOLDEN, wider)
+
+
+def test_a_few_bytes_do_not_become_a_large_graph(tmp_path):
+    """62 relays a lane, of which the file holds none: refused before they are made."""
+    tree = nested(canonical(one(vth=9, delay=3)))
+    linear = tree["nodes"]["w0_d3"]
+    linear["weight"] = np.zeros((1, 1 << 20), np.int32)
+    linear["weight"][0, 5] = 1280
+    linear["metadata"]["delay"] = 62
+    tree["metadata"]["sources"]["0000"]["size"] = 1 << 20
+    with h5py.File(tmp_path / "x.nir", "w") as file:
+        file["version"] = "1.0.6"
+        put(file.create_group("node"), tree)
+    assert (tmp_path / "x.nir").stat().st_size < 1 << 17
+    with pytest.raises(CorruptFile, match="where its network has at least"):
+        nir_read.read(tmp_path / "x.nir")
+
+
+def put(group, tree):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            put(group.create_group(name), value)
+        elif name == "edges":
+            group.create_dataset(name, data=value, dtype=h5py.string_dtype())
+        else:
+            more = {"compression": "gzip"} if np.ndim(value) == 2 else {}
+            group.create_dataset(name, data=value, **more)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import random
+import zipfile
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -166,6 +167,65 @@ def broken_hdf5(raw: bytes, draw: Draw) -> bytes:
             name = draw.choice(names)
             with contextlib.suppress(Exception):  # what an earlier change has made impossible
                 draw.choice(STRUCTURE)(file, name, draw)
+    return held.getvalue()
+
+
+def broken_tree_of_numbers(raw: bytes, draw: Draw) -> bytes:
+    """Put another text or number where an HDF5 file has a single one, as NIR keeps its metadata."""
+    held = io.BytesIO(raw)
+    with h5py.File(held, "r+") as file:
+        found: list[str] = []
+        file.visititems(lambda n, x: found.append(n) if getattr(x, "shape", None) == () else None)
+        for _ in range(draw.choice((1, 1, 2)) if found else 0):
+            name = draw.choice(found)
+            with contextlib.suppress(KeyError):
+                del file[name]
+            file[name] = draw.choice((
+                0, 1, -1, 2, 63, 4096, 2**20, 2**31, 2**62, 1.0, 5e-324, 1e300, np.nan, np.inf, "",
+                "x", "flat", "nested", "β" * 300, "x" * 6000, b"\xff", True, np.zeros((2, 2)),
+                [3], np.array(["a", "b"], dtype=h5py.string_dtype()), np.float32(2), 1j,
+            ))  # fmt: skip
+    return held.getvalue()
+
+
+def broken_npz(raw: bytes, draw: Draw) -> bytes:
+    """Break one array of a .npz and pack it again, so that its checksum holds."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+        parts = {name: packed.read(name) for name in packed.namelist()}
+    name = draw.choice(sorted(parts))
+    values, what = np.load(io.BytesIO(parts[name])), draw.randrange(7)
+    if what == 0:
+        parts[draw.choice(("x.npy", "x", "../x.npy", "y" * 3000 + ".npy"))] = parts.pop(name)
+    elif what == 1:
+        parts[name] = broken(parts[name], draw, tuple(parts.values()))
+    elif what == 2:  # declares what it does not hold
+        size = draw.choice(("(1099511627776,)", "(4611686018427387904, 4)", "(-1,)", "(2,", "()"))
+        kind = draw.choice(("'<i8'", "'|O'", "'<f8'", "'|V65536'", "'<U99999'", "[('a', 'b')]"))
+        head = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {size}, }}\n".encode()
+        parts[name] = b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head + bytes(64)
+    elif what == 3:
+        parts[name] = _npy(values.astype(draw.choice(("?", "i1", ">i8", "f4", "f8", "c16", "U3"))))
+    elif what == 4:
+        shape = draw.choice(((), (0,), (1,), (3, 3), (0, 2**40), (1, 1, 1), (2**20,)))
+        parts[name] = _npy(np.zeros(shape, values.dtype))
+    elif values.size and values.dtype.kind in "if":
+        extreme = (np.nan, np.inf, -1.0, 1e300) if values.dtype.kind == "f" else (-1, 2**62, 10**6)
+        values.reshape(-1)[draw.randrange(values.size)] = draw.choice(extreme)
+        parts[name] = _npy(values)
+    else:
+        del parts[name]
+    held = io.BytesIO()
+    how = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED,
+                       zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2))  # fmt: skip
+    with zipfile.ZipFile(held, "w", how) as packed:
+        for name, part in parts.items():
+            packed.writestr(name, part)
+    return held.getvalue()
+
+
+def _npy(values: np.ndarray) -> bytes:
+    held = io.BytesIO()
+    np.save(held, values)
     return held.getvalue()
 
 

@@ -28,21 +28,34 @@ from bioplastic.export import (
     aedat4,
     aer,
     bundle,
+    eieio,
     evt3,
     lz4,
+    nir,
+    nir_golden,
+    nir_read,
+    plastic_bundle,
+    plastic_rule,
+    plastic_trains,
     sealed,
     sonata,
     sonata_network,
+    spinnaker,
+    spinnaker_verify,
     view_aedat4,
     view_evt3,
     xylo_bundle,
 )
 from bioplastic.export.address import in_order
 from bioplastic.export.fold import Fold
+from bioplastic.export.nir_graph import canonical
 from bioplastic.learned import Learned
 from bioplastic.quantize.loihi import LoihiNetwork, LoihiPopulation, LoihiProjection, LoihiSource
 from bioplastic.quantize.xylo import XyloNetwork, XyloSynapses
 from bioplastic.result import Quantity, SpikeRecord
+from bioplastic.simulate.checkpoint import State
+from tests.export import pynn_small, rules
+from tests.export.test_nir import STEPS, exact_network
 from tests.hostile import mutate
 from tests.hostile.mutate import Draw
 from tests.learned.conftest import everything_learned
@@ -63,6 +76,14 @@ class Target:
 def _kind(name: str) -> Callable[[bytes, Draw], bytes]:
     """How to break a file of that name."""
     suffix = Path(name).suffix
+    if suffix in (".nir", ".nird"):
+        return lambda raw, draw: draw.choice(
+            (mutate.broken_hdf5, mutate.broken_tree_of_numbers, mutate.broken)
+        )(raw, draw)
+    if suffix == ".npz":
+        return lambda raw, draw: (
+            mutate.broken_npz(raw, draw) if draw.random() < 0.8 else mutate.broken(raw, draw)
+        )
     if suffix == ".h5":
         return lambda raw, draw: (
             mutate.broken_hdf5(raw, draw) if draw.random() < 0.6 else mutate.broken(raw, draw)
@@ -303,6 +324,59 @@ def _xylo() -> Files:
         return _held(xylo_bundle.write(xylo_bundle.made(net, events), Path(held) / "b"))
 
 
+def _loihi() -> tuple[LoihiNetwork, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Two populations and their sources: self-loops, a chain, delays 0 to 3."""
+    net, stimulus = exact_network()
+    kept = net.populations[:2]
+    links = tuple(q for q in net.projections[:5])
+    return dataclasses.replace(net, populations=kept, projections=links), stimulus
+
+
+@functools.cache
+def _nir() -> Files:
+    net, stimulus = _loihi()
+    with tempfile.TemporaryDirectory() as held:
+        nir.write_into(bundle.made(net, stimulus, STEPS), Path(held), {"a": {"b": 1.5}})
+        return _held(Path(held))
+
+
+def _graph(name: str, read: Callable[[Path], Any]) -> Target:
+    return Target({name: _nir()[name]}, lambda folder: read(folder / name), _one)
+
+
+def _rules() -> Files:
+    """A rule on both targets, one that only Loihi holds, one on none."""
+    pre, post = plastic_trains.forced(0.03)
+    every = {"pair": rules.PAIR, "three": rules.TRIPLET, "near": rules.NEAREST}
+    traced = tuple(
+        plastic_bundle._traced(
+            name, rule, plastic_rule.products(name, rule), pre[:, :60], post[:, :60]
+        )
+        for name, rule in every.items()
+    )
+    ready = plastic_bundle.RuleBundle(
+        name="rules", pre=pre[:, :60], post=post[:, :60], rules=traced
+    )
+    with tempfile.TemporaryDirectory() as held:
+        return _held(plastic_bundle.write(ready, Path(held) / "b"))
+
+
+def _pynn() -> Files:
+    with tempfile.TemporaryDirectory() as held:
+        return _held(
+            spinnaker.write(spinnaker.Prepared(network=pynn_small.small()), Path(held) / "b")
+        )
+
+
+def _state(path: Path) -> None:
+    arrays = {
+        "populations/a/v": np.linspace(-0.07, -0.05, 20), "projections/p/w": np.full(60, 2e-9),
+        "populations/a/not_refractory": np.ones(20, bool), "flight/q/pre": np.zeros((0, 2), int),
+        "flight/p/pre": np.array([[0, 3], [0, 59], [2, 7]]),
+    }  # fmt: skip
+    State(network="a β", step=50, dt=1e-4, arrays=arrays).save(path)
+
+
 def _network() -> Files:
     with tempfile.TemporaryDirectory() as held:
         sonata_network.write(everything_learned(), Path(held))
@@ -384,5 +458,14 @@ MAKERS: dict[str, Callable[[], Target]] = {
     "sonata-network": lambda: Target(_network(), sonata_network.read, _one),
     "bundle": lambda: Target(_bundle(), bundle.read, _sealed),
     "xylo": lambda: Target(_xylo(), xylo_bundle.read, _sealed),
+    "nir-flat": lambda: _graph(nir.FLAT, nir_read.read),
+    "nir-nested": lambda: _graph(nir.NESTED, nir_read.read),
+    "nir-golden": lambda: _graph(
+        nir.GOLDEN, lambda path: nir_golden.read(path, canonical(_loihi()[0]))
+    ),
+    "eieio": lambda: Target(_exported(eieio), eieio.read, _sealed),
+    "plasticity": lambda: Target(_rules(), plastic_bundle.read, _sealed),
+    "spinnaker": lambda: Target(_pynn(), spinnaker_verify.read, _sealed),
+    "state": lambda: _file("x.h5", _state, State.load),
 }  # fmt: skip
 """Name of a reader -> its target, made when asked for."""

@@ -25,7 +25,8 @@ LONG = {
     "learned": 4000, "result-spikes": 6000, "result-arrays": 6000, "run": 5000, "config": 8000,
     "json": 8000, "aedat2-file": 10_000, "aedat2": 6000, "aedat4-file": 10_000, "aedat4": 6000,
     "lz4": 10_000, "evt3-file": 10_000, "evt3": 6000, "sonata": 4000, "sonata-network": 3000,
-    "bundle": 6000, "xylo": 4000,
+    "bundle": 6000, "xylo": 4000, "nir-flat": 3000, "nir-nested": 1500, "nir-golden": 3000,
+    "eieio": 6000, "plasticity": 4000, "spinnaker": 4000, "state": 6000,
 }  # fmt: skip
 """Broken files of the study by reader, more than 100 000 in all."""
 

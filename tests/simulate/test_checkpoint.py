@@ -1,5 +1,7 @@
 """A run split in two equals one run, bit for bit, spikes in flight and all; files cannot lie."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -174,3 +176,26 @@ def test_state_of_another_network_or_step_is_refused(everything, state):
         simulate.run(smaller, 1 * ms, state=state)
     with pytest.raises(UsageError, match="no such file"):
         State.load("/nowhere/at/all.h5")
+
+
+@pytest.mark.parametrize(
+    ("flight", "why"),
+    [
+        (np.array([[1 << 40, 0]]), "a spike in flight outside"),
+        (np.array([[0, -1]]), "a spike in flight outside"),
+        (np.zeros((2, 3), np.int64), "is no list of spikes"),
+        (np.zeros((2, 2)), "is no list of spikes"),
+    ],
+)
+def test_spikes_in_flight_that_cannot_be_are_refused(tmp_path, flight, why):
+    """Their checksum is right: each step ahead would become a list."""
+    State(network="n", step=1, dt=1e-4, arrays={"flight/p/pre": flight}).save(tmp_path / "a.h5")
+    with pytest.raises(CorruptFile, match=why):
+        State.load(tmp_path / "a.h5")
+
+
+def test_a_spike_in_flight_of_no_synapse_is_refused(everything, state):
+    name = next(n for n in state.arrays if n.startswith("flight/"))
+    other = replace(state, arrays={**state.arrays, name: np.array([[0, 1 << 30]])})
+    with pytest.raises(UsageError, match="does not fit"):
+        simulate.run(everything(), 1 * ms, state=other)
