@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 
 from bioplastic import provenance
-from bioplastic.export import conformance
+from bioplastic.export.nir import conformance
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ def add_parser(verbs: Any) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; 1 where an importer that was named is not here."""
     from bioplastic.errors import UsageError
-    from bioplastic.export import conformance
+    from bioplastic.export.nir import conformance
 
     chosen = conformance.names(arguments.tools)
     if not arguments.timeout > 0:

@@ -61,7 +61,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _chip(run: RunFolder, arguments: argparse.Namespace) -> int:
     """Prepare the network of a run for a chip; print the check; write the bundle unless asked."""
     from bioplastic.export import CHIPS
-    from bioplastic.export.lowerings import follows
+    from bioplastic.export.loihi.lowerings import follows
 
     chip = import_module(f"bioplastic.export.{CHIPS[arguments.to]}")
     name = f"{run.path.resolve().name}-{arguments.to}"
@@ -90,9 +90,10 @@ def _learned(run: RunFolder) -> Learned:
 
 def _every_chip(run: RunFolder) -> int:
     """Print every limit of every chip against the network, and what it predicts there."""
-    from bioplastic.export import loihi, preflight
-    from bioplastic.export.limits import CHIPS
-    from bioplastic.export.lowerings import follows
+    from bioplastic.export.loihi import target as loihi
+    from bioplastic.export.loihi.lowerings import follows
+    from bioplastic.export.preflight import check as preflight
+    from bioplastic.export.preflight.limits import CHIPS
 
     learned = _learned(run)
     symbols = _symbols(run) if follows(learned.description) else None
@@ -114,7 +115,7 @@ def _symbols(run: RunFolder, ahead: int = AHEAD) -> np.ndarray:
     """The last symbols of a run's stream and, where its corpus goes on, `ahead` that follow."""
     import numpy as np
 
-    from bioplastic.export.loihi_attention import WARM
+    from bioplastic.export.loihi.attention import WARM
     from bioplastic.learning import corpus
     from bioplastic.result_file import read_spikes
 

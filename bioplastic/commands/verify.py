@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> int:
             print(f"  {'':12} {'':8} {name} {value:g}")
         verdicts.append(found)
     if arguments.report is not None:
-        from bioplastic.export.sealed import write_json
+        from bioplastic.export.bundle.sealed import write_json
 
         write_json(arguments.report, {v.tool: asdict(v) for v in verdicts})
     return int(any(v.outcome in bad for v in verdicts))

@@ -23,22 +23,22 @@ TARGETS: dict[str, str] = {
 }
 """File formats of spikes, and what they are."""
 FORMS: dict[str, str] = {
-    "aedat2": "aer",
-    "aedat4": "view_aedat4",
-    "eieio": "eieio",
-    "evt3": "view_evt3",
-    "sonata": "sonata",
+    "aedat2": "aer.run_aedat2",
+    "aedat4": "aer.view_aedat4",
+    "eieio": "aer.eieio",
+    "evt3": "aer.view_evt3",
+    "sonata": "sonata.spikes",
 }
 """The module here that writes and reads a format: write(records, folder), read(folder)."""
 CHIPS: dict[str, str] = {
-    "loihi": "loihi",
-    "brian2-loihi": "loihi",
-    "sanafe": "loihi",
-    "spinnaker": "spinnaker",
-    "nir": "nir",
-    "nir-old": "nir",
-    "plasticity": "plastic_bundle",
-    "xylo": "xylo",
+    "loihi": "loihi.target",
+    "brian2-loihi": "loihi.target",
+    "sanafe": "loihi.target",
+    "spinnaker": "spinnaker.target",
+    "nir": "nir.target",
+    "nir-old": "nir.target",
+    "plasticity": "plastic.bundle",
+    "xylo": "xylo.target",
 }
 """The module here that exports a network for a chip, by target.
 
@@ -101,8 +101,8 @@ def write(
     learned   file of a learned network, which SONATA takes along; need not exist
     """
     from bioplastic.atomic import publish
-    from bioplastic.export import sonata_network
-    from bioplastic.export.address import in_order, same
+    from bioplastic.export.aer.address import in_order, same
+    from bioplastic.export.sonata import network as sonata_network
     from bioplastic.learned import Learned
 
     records = {name: in_order(name, record) for name, record in spikes.items()}

@@ -11,20 +11,22 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError, nearest
-from bioplastic.export import bundle as bundles
-from bioplastic.export import foreign, nir_norse, sanafe, sealed, spinnaker_verify
-from bioplastic.export.bundle import Bundle, Spikes
-from bioplastic.export.foreign import SCRIPTS as SCRIPTS
-from bioplastic.export.foreign import VARIABLE as VARIABLE
-from bioplastic.export.foreign import Absent, Failed, Verdict
-from bioplastic.export.foreign import interpreter as interpreter
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.bundle import foreign, sealed
+from bioplastic.export.bundle.folder import Bundle, Spikes
+from bioplastic.export.bundle.foreign import VARIABLE as VARIABLE
+from bioplastic.export.bundle.foreign import Absent, Failed, Verdict
+from bioplastic.export.bundle.foreign import interpreter as interpreter
+from bioplastic.export.nir import norse as nir_norse
+from bioplastic.export.sanafe import network as sanafe
+from bioplastic.export.spinnaker import verify as spinnaker_verify
 from bioplastic.kernels.loihi.run import run_loihi
 
 KINDS = {
     "bioplastic-bundle": "verify",
-    "bioplastic-pynn": "spinnaker_verify",
-    "bioplastic-rule": "plastic_verify",
-    "bioplastic-xylo-bundle": "xylo_verify",
+    "bioplastic-pynn": "spinnaker.verify",
+    "bioplastic-rule": "plastic.verify",
+    "bioplastic-xylo-bundle": "xylo.verify",
 }
 """The module here that reads and verifies a bundle, by the kind that its index tells."""
 

@@ -19,7 +19,7 @@ from bioplastic.description import (
     SpikeTrain,
 )
 from bioplastic.description.dendrite import DendriticTree
-from bioplastic.export import foreign
+from bioplastic.export.bundle import foreign
 from bioplastic.learned import Learned
 from bioplastic.result import SpikeRecord
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bioplastic.export.pynn_network import (
+from bioplastic.export.pynn.network import (
     PynnNetwork,
     PynnPopulation,
     PynnProjection,

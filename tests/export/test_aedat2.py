@@ -4,8 +4,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import aedat2
-from bioplastic.export.address import MAX_ADDRESSES
+from bioplastic.export.aer import aedat2
+from bioplastic.export.aer.address import MAX_ADDRESSES
 
 EVENTS = st.sets(
     st.tuples(st.integers(0, 2**31 - 1), st.integers(0, MAX_ADDRESSES - 1)), max_size=12

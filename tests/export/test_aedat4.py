@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import aedat4, flatbuffer, lz4
-from bioplastic.export.fold import Fold
+from bioplastic.export.aer import aedat4, flatbuffer, lz4
+from bioplastic.export.aer.fold import Fold
 from bioplastic.unit_si import Malformed
 
 FOLD = Fold.of(1000, aedat4.LARGEST)

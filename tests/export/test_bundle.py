@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from bioplastic import cli
 from bioplastic.errors import BioplasticError, CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import bundle as bundles
-from bioplastic.export import foreign, sanafe, verify
-from bioplastic.export.sealed import seal
+from bioplastic.export import verify
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.bundle import foreign
+from bioplastic.export.bundle.sealed import seal
+from bioplastic.export.sanafe import network as sanafe
 from tests.export.conftest import tools
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import at, one

@@ -8,18 +8,16 @@ import numpy as np
 import pytest
 
 from bioplastic import cli
-from bioplastic.export import bundle as bundles
-from bioplastic.export import (
-    loihi,
-    loihi_attention,
-    nir,
-    nir_file,
-    nir_golden,
-    nir_read,
-    placement,
-)
-from bioplastic.export.nir_graph import canonical
-from bioplastic.export.sealed import read_json
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.bundle.sealed import read_json
+from bioplastic.export.loihi import attention as loihi_attention
+from bioplastic.export.loihi import target as loihi
+from bioplastic.export.nir import file as nir_file
+from bioplastic.export.nir import golden as nir_golden
+from bioplastic.export.nir import read as nir_read
+from bioplastic.export.nir import target as nir
+from bioplastic.export.nir.graph import canonical
+from bioplastic.export.preflight import placement
 
 NIR = nir.FLAT, nir.NESTED, nir.GOLDEN
 
@@ -65,7 +63,7 @@ def test_a_run_becomes_a_bundle(run, tmp_path, capsys, monkeypatch, target, file
 @pytest.mark.parametrize("target", ["nir", "nir-old"])
 def test_a_run_becomes_graphs(run, tmp_path, capsys, monkeypatch, target):
     monkeypatch.setattr("bioplastic.commands.export.AHEAD", 120)
-    monkeypatch.setattr("bioplastic.export.loihi_attention.TRACE_STEPS", 900)
+    monkeypatch.setattr("bioplastic.export.loihi.attention.TRACE_STEPS", 900)
     out = tmp_path / "bundle"
     assert cli.main(["export", str(run), "--to", target, "--out", str(out)]) == 0
     printed = capsys.readouterr().out

@@ -10,9 +10,11 @@ import pytest
 
 from bioplastic import cli
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import bundle as bundles
-from bioplastic.export import loihi, loihi_memory, verify
-from bioplastic.export.lowerings import follows, lowering_of
+from bioplastic.export import verify
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.loihi import memory as loihi_memory
+from bioplastic.export.loihi import target as loihi
+from bioplastic.export.loihi.lowerings import follows, lowering_of
 from bioplastic.learned import Learned
 from tests.export.conftest import tools
 from tests.loihi.memories import chained, memory

@@ -12,9 +12,10 @@ import pytest
 
 from bioplastic import cli
 from bioplastic.errors import BioplasticError
-from bioplastic.export import conformance, nir_euler
-from bioplastic.export.conformance_cases import DT, Case, cases
-from bioplastic.export.nir_euler import Habits
+from bioplastic.export.nir import conformance
+from bioplastic.export.nir import euler as nir_euler
+from bioplastic.export.nir.conformance_cases import DT, Case, cases
+from bioplastic.export.nir.euler import Habits
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bioplastic import export
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import eieio, eieio_packet, sealed
+from bioplastic.export.aer import eieio, eieio_packet
+from bioplastic.export.bundle import sealed
 
 BITS = (16, 32)
 EVENTS = st.sets(st.tuples(st.integers(0, 200), st.integers(0, 65535)), max_size=300)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import evt3
-from bioplastic.export.fold import Fold
+from bioplastic.export.aer import evt3
+from bioplastic.export.aer.fold import Fold
 from bioplastic.unit_si import Malformed
 
 FOLD = Fold.of(1000, evt3.LARGEST)

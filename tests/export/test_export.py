@@ -13,17 +13,12 @@ from hypothesis import strategies as st
 from bioplastic import export
 from bioplastic.description import AllToAll
 from bioplastic.errors import BioplasticError, CorruptFile, UsageError
-from bioplastic.export import (
-    aer,
-    eieio,
-    sealed,
-    segments,
-    sonata,
-    sonata_network,
-    view_aedat4,
-    view_evt3,
-)
-from bioplastic.export.address import AddressMap, same
+from bioplastic.export.aer import eieio, segments, view_aedat4, view_evt3
+from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer.address import AddressMap, same
+from bioplastic.export.bundle import sealed
+from bioplastic.export.sonata import network as sonata_network
+from bioplastic.export.sonata import spikes as sonata
 from bioplastic.result import SpikeRecord
 from bioplastic.result_file import write_result
 

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from bioplastic import export
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export import aer, sealed, sonata, view_aedat4, view_evt3
-from bioplastic.export.address import AddressMap, in_order, same
+from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer import view_aedat4, view_evt3
+from bioplastic.export.aer.address import AddressMap, in_order, same
+from bioplastic.export.bundle import sealed
+from bioplastic.export.sonata import spikes as sonata
 from bioplastic.unit_si import Malformed
 
 FORMS = {

@@ -14,7 +14,7 @@ import pytest
 from brian2 import ms
 
 from bioplastic.description import SymbolSchedule
-from bioplastic.export.placement import LOIHI, counted, place
+from bioplastic.export.preflight.placement import LOIHI, counted, place
 from bioplastic.kernels.circuit.run import by_cycle, run_circuit
 from bioplastic.kernels.loihi.layout import arrays, begins
 from bioplastic.kernels.loihi.run import run_loihi

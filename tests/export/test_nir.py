@@ -14,20 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import bundle as bundles
-from bioplastic.export import (
-    conformance,
-    foreign,
-    nir_euler,
-    nir_file,
-    nir_golden,
-    nir_nodes,
-    nir_read,
-    verify,
-)
-from bioplastic.export import nir as target
-from bioplastic.export.nir_graph import canonical, flat, lanes, node_names
-from bioplastic.export.nir_nested import dense_entries, line, nested, walk
+from bioplastic.export import verify
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.bundle import foreign
+from bioplastic.export.nir import conformance, target
+from bioplastic.export.nir import euler as nir_euler
+from bioplastic.export.nir import file as nir_file
+from bioplastic.export.nir import golden as nir_golden
+from bioplastic.export.nir import nodes as nir_nodes
+from bioplastic.export.nir import read as nir_read
+from bioplastic.export.nir.graph import canonical, flat, lanes, node_names
+from bioplastic.export.nir.nested import dense_entries, line, nested, walk
 from bioplastic.quantize.loihi import (
     LoihiNetwork,
     LoihiPopulation,

@@ -8,8 +8,9 @@ from brian2 import amp, ms, mV, nS, pA, pF, second
 from bioplastic.description import LIF, AdaptiveLIF, AlphaCurrent, ExponentialCurrent
 from bioplastic.description.dendrite import Compartment, GateBranch, GradedBranch, PlateauBranch
 from bioplastic.errors import UnsupportedModel, UsageError
-from bioplastic.export import nir_euler, nir_file
-from bioplastic.export.nir_branch import branch_graph
+from bioplastic.export.nir import euler as nir_euler
+from bioplastic.export.nir import file as nir_file
+from bioplastic.export.nir.branch import branch_graph
 
 DT = 0.01 * ms
 SOMA = LIF(tau_m=10 * ms, c_m=250 * pF, v_th=20 * mV, t_ref=0 * ms)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bioplastic.errors import CorruptFile
-from bioplastic.export import npz
+from bioplastic.export.bundle import npz
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bioplastic import export
-from bioplastic.export import aer, sonata_network
+from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.sonata import network as sonata_network
 
 pytestmark = pytest.mark.oracle
 

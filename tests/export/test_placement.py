@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from bioplastic.errors import UnsupportedModel
-from bioplastic.export.placement import LOIHI, axon_bits, counted, place
-from bioplastic.export.preflight import chip_named, preflight, refuse_unless_it_fits
+from bioplastic.export.preflight.check import chip_named, preflight, refuse_unless_it_fits
+from bioplastic.export.preflight.placement import LOIHI, axon_bits, counted, place
 from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import one
 

@@ -13,16 +13,14 @@ from bioplastic.benchmarks.plastic import network as plastic_network
 from bioplastic.description import PermanenceSTDP
 from bioplastic.description.plasticity import PowerLaw
 from bioplastic.errors import CorruptFile, UnsupportedModel
-from bioplastic.export import (
-    plastic_band,
-    plastic_bundle,
-    plastic_loihi,
-    plastic_rule,
-    plastic_spynnaker,
-    plastic_trains,
-    plastic_verify,
-    verify,
-)
+from bioplastic.export import verify
+from bioplastic.export.plastic import band as plastic_band
+from bioplastic.export.plastic import bundle as plastic_bundle
+from bioplastic.export.plastic import loihi as plastic_loihi
+from bioplastic.export.plastic import rule as plastic_rule
+from bioplastic.export.plastic import spynnaker as plastic_spynnaker
+from bioplastic.export.plastic import trains as plastic_trains
+from bioplastic.export.plastic import verify as plastic_verify
 from bioplastic.learned import Learned
 from bioplastic.theory.stdp import weight_after
 from tests.export.rules import INHIBITORY, NEAREST, PAIR, TRIPLET, W_MAX

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from bioplastic.errors import UnsupportedModel, UsageError
-from bioplastic.export.demands import DEMANDS, PLACED, counted
-from bioplastic.export.limits import CHIPS, RECALLED, Chip, Limit
-from bioplastic.export.placement import LOIHI
-from bioplastic.export.preflight import chip_named, preflight, refuse_unless_it_fits
+from bioplastic.export.preflight.check import chip_named, preflight, refuse_unless_it_fits
+from bioplastic.export.preflight.demands import DEMANDS, PLACED, counted
+from bioplastic.export.preflight.limits import CHIPS, RECALLED, Chip, Limit
+from bioplastic.export.preflight.placement import LOIHI
 from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.quantize.loihi import LoihiPopulation
 from bioplastic.quantize.loihi_dead import dead_populations

@@ -14,17 +14,15 @@ from bioplastic.benchmarks.plastic import network as plastic_network
 from bioplastic.description import LIF, AlphaCurrent, PairSTDP
 from bioplastic.description.plasticity import PowerLaw
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import bundle as bundles
-from bioplastic.export import (
-    pynn_loihi,
-    pynn_network,
-    pynn_rows,
-    pynn_script,
-    spinnaker,
-    spinnaker_model,
-    spinnaker_verify,
-    verify,
-)
+from bioplastic.export import verify
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.pynn import loihi as pynn_loihi
+from bioplastic.export.pynn import network as pynn_network
+from bioplastic.export.pynn import rows as pynn_rows
+from bioplastic.export.pynn import script as pynn_script
+from bioplastic.export.spinnaker import model as spinnaker_model
+from bioplastic.export.spinnaker import target as spinnaker
+from bioplastic.export.spinnaker import verify as spinnaker_verify
 from bioplastic.learned import Learned
 from bioplastic.quantize.loihi import LoihiPopulation, LoihiProjection
 from tests.export.pynn_small import RULE, small

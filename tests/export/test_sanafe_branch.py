@@ -10,8 +10,8 @@ from scipy.linalg import expm
 from bioplastic.description import LIF, AdaptiveLIF, AlphaCurrent, ExponentialCurrent
 from bioplastic.description.dendrite import Compartment, DendriticTree, PlateauBranch
 from bioplastic.errors import UnsupportedModel, UsageError
-from bioplastic.export import foreign
-from bioplastic.export.sanafe_branch import TapSynapses, cable_taps, tap_weights, write
+from bioplastic.export.bundle import foreign
+from bioplastic.export.sanafe.branch import TapSynapses, cable_taps, tap_weights, write
 
 DT, UNIT = 0.25 * ms, 0.05 * mV
 SOMA = LIF(tau_m=10 * ms, c_m=150 * pF, v_th=12 * mV, v_reset=-1 * mV, t_ref=0 * ms)

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from bioplastic.errors import BioplasticError
-from bioplastic.export import spinnaker_check, spinnaker_memory, spinnaker_route, spinnaker_stdp
+from bioplastic.export.spinnaker import check as spinnaker_check
+from bioplastic.export.spinnaker import memory as spinnaker_memory
+from bioplastic.export.spinnaker import route as spinnaker_route
+from bioplastic.export.spinnaker import stdp as spinnaker_stdp
 from tests.export.pynn_small import RECORDED, RULE, small
 
 

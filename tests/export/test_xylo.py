@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from bioplastic import cli
 from bioplastic.description import SymbolSchedule
 from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
-from bioplastic.export import foreign, sealed, xylo, xylo_bundle, xylo_verify
+from bioplastic.export.bundle import foreign, sealed
+from bioplastic.export.xylo import bundle as xylo_bundle
+from bioplastic.export.xylo import target as xylo
+from bioplastic.export.xylo import verify as xylo_verify
 from bioplastic.kernels.circuit.run import run_circuit
 from bioplastic.kernels.xylo.run import run_xylo
 from bioplastic.learning.sequence import run_sequence

@@ -23,32 +23,24 @@ from brian2 import ms
 
 from bioplastic import config, learned_file, result_file, runs, serialise, strict_json
 from bioplastic.errors import CorruptFile, Malformed, one_line
-from bioplastic.export import (
-    aedat2,
-    aedat4,
-    aer,
-    bundle,
-    eieio,
-    evt3,
-    lz4,
-    nir,
-    nir_golden,
-    nir_read,
-    plastic_bundle,
-    plastic_rule,
-    plastic_trains,
-    sealed,
-    sonata,
-    sonata_network,
-    spinnaker,
-    spinnaker_verify,
-    view_aedat4,
-    view_evt3,
-    xylo_bundle,
-)
-from bioplastic.export.address import in_order
-from bioplastic.export.fold import Fold
-from bioplastic.export.nir_graph import canonical
+from bioplastic.export.aer import aedat2, aedat4, eieio, evt3, lz4, view_aedat4, view_evt3
+from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer.address import in_order
+from bioplastic.export.aer.fold import Fold
+from bioplastic.export.bundle import folder as bundle
+from bioplastic.export.bundle import sealed
+from bioplastic.export.nir import golden as nir_golden
+from bioplastic.export.nir import read as nir_read
+from bioplastic.export.nir import target as nir
+from bioplastic.export.nir.graph import canonical
+from bioplastic.export.plastic import bundle as plastic_bundle
+from bioplastic.export.plastic import rule as plastic_rule
+from bioplastic.export.plastic import trains as plastic_trains
+from bioplastic.export.sonata import network as sonata_network
+from bioplastic.export.sonata import spikes as sonata
+from bioplastic.export.spinnaker import target as spinnaker
+from bioplastic.export.spinnaker import verify as spinnaker_verify
+from bioplastic.export.xylo import bundle as xylo_bundle
 from bioplastic.learned import Learned
 from bioplastic.quantize.loihi import LoihiNetwork, LoihiPopulation, LoihiProjection, LoihiSource
 from bioplastic.quantize.xylo import XyloNetwork, XyloSynapses

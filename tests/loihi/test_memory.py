@@ -16,7 +16,7 @@ from bioplastic.description import (
     PlateauBranch,
 )
 from bioplastic.errors import UnsupportedModel, UsageError
-from bioplastic.export.loihi_memory import lower as lowered
+from bioplastic.export.loihi.memory import lower as lowered
 from bioplastic.kernels import dispatch
 from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.learned import Learned

@@ -1,0 +1,1 @@
+"""Spikes as address-events: files of event cameras and packets of SpiNNaker."""

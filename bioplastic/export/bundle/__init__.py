@@ -1,0 +1,1 @@
+"""Bundles: sealed folders, and the tools from elsewhere that replay them."""

@@ -1,0 +1,1 @@
+"""A learned network in the integers of Loihi, and what it predicts there."""

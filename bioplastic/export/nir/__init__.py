@@ -1,0 +1,1 @@
+"""The Neuromorphic Intermediate Representation: graphs, golden traces, and who reads them how."""

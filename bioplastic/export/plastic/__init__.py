@@ -1,0 +1,1 @@
+"""Learning rules for chips, with weight trajectories that belong to them."""

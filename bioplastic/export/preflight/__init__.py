@@ -1,0 +1,1 @@
+"""What chips hold, what a network needs, and where its neurons would go."""

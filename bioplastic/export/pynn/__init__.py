@@ -1,0 +1,1 @@
+"""A network in PyNN's terms, and the script that builds it."""

@@ -1,0 +1,1 @@
+"""SONATA: spikes, and the learned network as nodes and edges."""

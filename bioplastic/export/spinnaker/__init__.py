@@ -1,0 +1,1 @@
+"""SpiNNaker: a network for sPyNNaker 7, and what it compiled read back."""

@@ -1,0 +1,1 @@
+"""Xylo: the specification of a network that it holds, with stimulus and response."""
