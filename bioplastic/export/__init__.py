@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from bioplastic.errors import BioplasticError, UsageError, nearest
@@ -23,13 +23,13 @@ TARGETS: dict[str, str] = {
 }
 """File formats of spikes, and what they are."""
 FORMS: dict[str, str] = {
-    "aedat2": "aer.run_aedat2",
-    "aedat4": "aer.view_aedat4",
+    "aedat2": "aer.forms:AEDAT2",
+    "aedat4": "aer.forms:AEDAT4",
     "eieio": "aer.eieio",
-    "evt3": "aer.view_evt3",
+    "evt3": "aer.forms:EVT3",
     "sonata": "sonata.spikes",
 }
-"""The module here that writes and reads a format: write(records, folder), read(folder)."""
+"""What writes and reads a format here: write(records, folder), read(folder)."""
 CHIPS: dict[str, str] = {
     "loihi": "loihi.target",
     "brian2-loihi": "loihi.target",
@@ -110,7 +110,7 @@ def write(
     if target == "sonata" and learned is not None and learned.exists():
         network = Learned.load(learned)
     left_out: list[str] = []
-    form = import_module(f"bioplastic.export.{FORMS[target]}")
+    form = resolve_name(f"bioplastic.export.{FORMS[target]}")
 
     def fill(partial: Path) -> None:
         if network is not None:

@@ -74,7 +74,7 @@ def test_file_round_trip(tmp_path):
 
 def test_chunks_out_of_order_are_refused(tmp_path):
     chunks = [(np.array([5]), np.array([0])), (np.array([5]), np.array([0]))]
-    with pytest.raises(UsageError, match="must follow"):
+    with pytest.raises(UsageError, match="must be ordered"):
         aedat2.write(tmp_path / "e.aedat", chunks)
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,17 +15,17 @@ from hypothesis import strategies as st
 from bioplastic import export
 from bioplastic.description import AllToAll
 from bioplastic.errors import BioplasticError, CorruptFile, UsageError
-from bioplastic.export.aer import eieio, segments, view_aedat4, view_evt3
-from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer import eieio, segments
 from bioplastic.export.aer.address import AddressMap, same
+from bioplastic.export.aer.forms import AEDAT2, AEDAT4, EVT3
 from bioplastic.export.bundle import sealed
 from bioplastic.export.sonata import network as sonata_network
 from bioplastic.export.sonata import spikes as sonata
 from bioplastic.result import SpikeRecord
 from bioplastic.result_file import write_result
 
-FORMS = {
-    "aedat2": aer, "aedat4": view_aedat4, "eieio": eieio, "evt3": view_evt3, "sonata": sonata,
+FORMS: dict[str, Any] = {
+    "aedat2": AEDAT2, "aedat4": AEDAT4, "eieio": eieio, "evt3": EVT3, "sonata": sonata,
 }  # fmt: skip
 every_target = pytest.mark.parametrize("target", sorted(FORMS))
 
@@ -81,11 +83,11 @@ def test_long_runs_are_cut_into_segments(long_spikes, tmp_path):
     done = export.write(long_spikes, "aedat2", tmp_path / "out")
     index = json.loads((done.folder / "index.json").read_text())
     offsets = [s["offset_us"] for s in index["segments"]]
-    assert all(offset % aer.SEGMENT == 0 for offset in offsets)
+    assert all(offset % AEDAT2.segment == 0 for offset in offsets)
     assert offsets == sorted(offsets)
-    assert offsets[-1] >= 12_000 * 10**6 - aer.SEGMENT
+    assert offsets[-1] >= 12_000 * 10**6 - AEDAT2.segment
     assert sum(s["events"] for s in index["segments"]) == done.events
-    back = aer.read(done.folder)
+    back = AEDAT2.read(done.folder)
     assert all(same(back[name], long_spikes[name]) for name in long_spikes)
 
 
@@ -168,7 +170,8 @@ def test_a_difference_after_reading_back_leaves_nothing(target, spikes, tmp_path
         cells = back["cells"]
         return back | {"cells": dataclasses.replace(cells, ids=cells.ids[::-1])}
 
-    monkeypatch.setattr(form, "read", wrong)
+    fake = SimpleNamespace(write=form.write, read=wrong)
+    monkeypatch.setattr(export, "resolve_name", lambda name: fake)
     with pytest.raises(BioplasticError, match="not what was written"):
         export.write(spikes, target, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

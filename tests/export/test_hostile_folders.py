@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,15 +10,14 @@ from hypothesis import strategies as st
 
 from bioplastic import export
 from bioplastic.errors import CorruptFile, UsageError
-from bioplastic.export.aer import run_aedat2 as aer
-from bioplastic.export.aer import view_aedat4, view_evt3
 from bioplastic.export.aer.address import AddressMap, in_order, same
+from bioplastic.export.aer.forms import AEDAT2, AEDAT4, EVT3
 from bioplastic.export.bundle import sealed
 from bioplastic.export.sonata import spikes as sonata
 from bioplastic.unit_si import Malformed
 
-FORMS = {
-    "aedat2": aer, "aedat4": view_aedat4, "evt3": view_evt3, "sonata": sonata,
+FORMS: dict[str, Any] = {
+    "aedat2": AEDAT2, "aedat4": AEDAT4, "evt3": EVT3, "sonata": sonata,
 }  # fmt: skip
 every_target = pytest.mark.parametrize("target", sorted(FORMS))
 
@@ -42,12 +42,12 @@ def test_every_file_is_guarded(target, spikes, learned, tmp_path):
         form.read(tmp_path / "none")
 
 
-def reseal(folder, kind, change):
+def reseal(folder, change):
     index = json.loads((folder / "index.json").read_text())
     (folder / "index.json").unlink()
     body = {k: v for k, v in index.items() if k not in ("format", "version", "files", "sha256")}
     change(body)
-    sealed.seal(folder, kind, body)
+    sealed.seal(folder, index["format"], body)
 
 
 JSON_VALUE: st.SearchStrategy = (
@@ -68,7 +68,7 @@ def test_forged_folders_raise_nothing_else(target, spikes, tmp_path, data):
         raw = bytearray(path.read_bytes())
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
         path.write_bytes(raw)
-        reseal(folder, form.KIND, lambda body: None)
+        reseal(folder, lambda body: None)
     else:
         value = data.draw(JSON_VALUE)
 
@@ -79,7 +79,7 @@ def test_forged_folders_raise_nothing_else(target, spikes, tmp_path, data):
             owner, key = data.draw(st.sampled_from(places))
             owner[key] = value
 
-        reseal(folder, form.KIND, change)
+        reseal(folder, change)
     try:
         back = form.read(folder)
     except CorruptFile:

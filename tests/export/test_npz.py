@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bioplastic.errors import CorruptFile
-from bioplastic.export.bundle import npz
+from bioplastic.export.bundle import foreign, npz
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -62,3 +62,13 @@ def test_packings_and_sizes_that_are_no_part_of_it_are_refused(tmp_path):
         npz.read(path, 1 << 20)
     with pytest.raises(CorruptFile, match="truncated or damaged"):
         npz.read(tmp_path / "none", 1 << 20)
+
+
+def test_what_a_tool_stored_is_read_no_other_way(tmp_path):
+    """A tool from elsewhere is not trusted more than a file from elsewhere."""
+    path = tmp_path / "found.npz"
+    packed(path, "{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776,)}\n")
+    with pytest.raises(foreign.Failed, match=r"it stored cannot be read.*that it does not hold"):
+        foreign.stored(path)
+    packed(path, "{'descr': '<i8', 'fortran_order': False, 'shape': (8,)}\n")
+    assert foreign.stored(path)["a"].tolist() == [0] * 8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bioplastic import export
-from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer.forms import AEDAT2
 from bioplastic.export.sonata import network as sonata_network
 
 pytestmark = pytest.mark.oracle
@@ -167,11 +167,11 @@ def _expected(spikes, folder):
         events += [(step * ticks, first + neuron) for step, neuron in pairs]
         first += record.size
     files = sorted(folder.glob("events-*.aedat"))
-    parts = sorted({time // aer.SEGMENT for time, _ in events})
+    parts = sorted({time // AEDAT2.segment for time, _ in events})
     assert len(files) == len(parts)
     for path, part in zip(files, parts, strict=True):
-        inside = sorted(e for e in events if e[0] // aer.SEGMENT == part)
-        yield path, [t % aer.SEGMENT for t, _ in inside], [a for _, a in inside]
+        inside = sorted(e for e in events if e[0] // AEDAT2.segment == part)
+        yield path, [t % AEDAT2.segment for t, _ in inside], [a for _, a in inside]
 
 
 @pytest.mark.parametrize("name", ["spikes", "long_spikes"])

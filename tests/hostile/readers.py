@@ -23,10 +23,10 @@ from brian2 import ms
 
 from bioplastic import config, learned_file, result_file, runs, serialise, strict_json
 from bioplastic.errors import CorruptFile, Malformed, one_line
-from bioplastic.export.aer import aedat2, aedat4, eieio, evt3, lz4, view_aedat4, view_evt3
-from bioplastic.export.aer import run_aedat2 as aer
+from bioplastic.export.aer import aedat2, aedat4, eieio, evt3, lz4
 from bioplastic.export.aer.address import in_order
 from bioplastic.export.aer.fold import Fold
+from bioplastic.export.aer.forms import AEDAT2, AEDAT4, EVT3
 from bioplastic.export.bundle import folder as bundle
 from bioplastic.export.bundle import sealed
 from bioplastic.export.nir import golden as nir_golden
@@ -440,12 +440,12 @@ MAKERS: dict[str, Callable[[], Target]] = {
     "config": lambda: Target({"x": TOML}, _toml, _one),
     "json": lambda: Target(_description(), _parse, _one),
     "aedat2-file": lambda: _file("x", lambda p: _events(p, aedat2, None), aedat2.read),
-    "aedat2": lambda: Target(_exported(aer), aer.read, _sealed),
+    "aedat2": lambda: Target(_exported(AEDAT2), AEDAT2.read, _sealed),
     "aedat4-file": lambda: _file("x", lambda p: _events(p, aedat4, FOLD), aedat4.read_xy),
-    "aedat4": lambda: Target(_exported(view_aedat4), view_aedat4.read, _sealed),
+    "aedat4": lambda: Target(_exported(AEDAT4), AEDAT4.read, _sealed),
     "lz4": lambda: Target({"x": FRAME}, _unpack, _one),
     "evt3-file": lambda: _file("x", lambda p: _events(p, evt3, FOLD), evt3.read_xy),
-    "evt3": lambda: Target(_exported(view_evt3), view_evt3.read, _sealed),
+    "evt3": lambda: Target(_exported(EVT3), EVT3.read, _sealed),
     "sonata": lambda: Target(_exported(sonata), sonata.read, _sealed),
     "sonata-network": lambda: Target(_network(), sonata_network.read, _one),
     "bundle": lambda: Target(_bundle(), bundle.read, _sealed),

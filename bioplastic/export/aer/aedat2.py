@@ -14,6 +14,7 @@ import numpy as np
 
 from bioplastic.errors import CorruptFile, UsageError
 from bioplastic.export.aer.address import MAX_ADDRESSES, increasing
+from bioplastic.export.aer.event_file import Events, following, header
 
 EVENT = np.dtype([("address", ">u4"), ("time", ">u4")])
 TIME_LIMIT = 2**31  # µs
@@ -24,7 +25,6 @@ _TEXT = (
     b"# Data format is int32 address, int32 timestamp (8 bytes total), repeated for each event\r\n"
     b"# Timestamps tick is 1 us\r\n"
 )
-_MAX_HEADER = 2**16
 
 
 def encode(time: np.ndarray, address: np.ndarray) -> bytes:
@@ -63,32 +63,23 @@ def decode(payload: bytes) -> tuple[np.ndarray, np.ndarray]:
     return time, address
 
 
-def write(
-    path: Path, chunks: Iterable[tuple[np.ndarray, np.ndarray]], comments: Iterable[str] = ()
-) -> int:
+def write(path: Path, chunks: Iterable[Events], comments: Iterable[str] = ()) -> int:
     """Write a new file from chunks (times, addresses) in canonical order; return the event count.
 
     comments   lines of ASCII text for the header
     """
     count = 0
-    last = np.array([-1]), np.array([-1])
     with path.open("xb") as file:
         file.write(MAGIC + _TEXT)
         file.writelines(f"# {line}\r\n".encode("ascii", "backslashreplace") for line in comments)
         file.write(_END)
-        for time, address in chunks:
-            if not len(time):
-                continue
-            joint = [np.append(a, b[0]) for a, b in zip(last, (time, address), strict=True)]
-            if not increasing(*joint):
-                raise UsageError("chunks of events must follow each other in time")
+        for time, address, _ in following(chunks):
             file.write(encode(time, address))
-            last = time[-1:], address[-1:]
             count += len(time)
     return count
 
 
-def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read(path: Path) -> Events:
     """Return times (E,) in µs and addresses (E,), int64, of an AEDAT 2.0 file of raw addresses.
 
     Raises UsageError when there is no such file, CorruptFile for a wrong magic number, a header
@@ -97,11 +88,9 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     with path.open("rb") as file:
-        if file.readline(_MAX_HEADER) != MAGIC:
+        if file.read(len(MAGIC)) != MAGIC:
             raise CorruptFile(f"{path}: not an AEDAT 2.0 file (no #!AER-DAT2.0 at its start)")
-        while (line := file.readline(_MAX_HEADER)) != _END:
-            if not line.startswith(b"#") or not line.endswith(b"\r\n") or file.tell() > _MAX_HEADER:
-                raise CorruptFile(f"{path}: the header has no end")
+        header(file, path, b"#", _END)
         payload = file.read()
     try:
         return decode(payload)

@@ -27,6 +27,7 @@ import numpy as np
 from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.export.aer import flatbuffer, lz4
 from bioplastic.export.aer.address import increasing
+from bioplastic.export.aer.event_file import Events, following
 from bioplastic.export.aer.fold import Fold
 from bioplastic.unit_si import Malformed
 
@@ -41,7 +42,6 @@ _PER_PACKET = 1 << 16
 _MAX_XML = 1 << 20
 _MAX_PACKET = 1 << 30
 _LZ4_RATIO = 255  # bytes that one byte of LZ4 can stand for, at most
-Events = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,15 +97,12 @@ def _description(fold: Fold, comments: Iterable[str]) -> str:
 def write(path: Path, chunks: Iterable[Events], comments: Iterable[str], fold: Fold | None) -> int:
     """Write a new file from chunks (times, addresses) in canonical order; return their count."""
     assert fold is not None, "AEDAT4 has no addresses of one dimension"
-    count, last = 0, (np.array([-1]), np.array([-1]))
+    count = 0
     with path.open("xb") as file:
         xml = _description(fold, comments).encode()
         file.write(MAGIC)
         file.write(_prefixed(b"IOHE", 2, 3, struct.pack("<I", len(xml)) + xml + b"\0"))
-        for time, address in chunks:
-            joint = [np.append(a, b[:1]) for a, b in zip(last, (time, address), strict=True)]
-            if not increasing(*joint) or not increasing(time, address):
-                raise UsageError("events must be ordered by (time, address), none twice")
+        for time, address, _ in following(chunks):
             x, y = fold.xy(address)
             for first in range(0, len(time), _PER_PACKET):
                 part = slice(first, first + _PER_PACKET)
@@ -115,7 +112,6 @@ def write(path: Path, chunks: Iterable[Events], comments: Iterable[str], fold: F
                 head = struct.pack("<I", len(events))
                 body = _prefixed(b"EVTS", 0, 1, head + events.tobytes())
                 file.write(struct.pack("<ii", 0, len(body)) + body)
-            last = (time[-1:], address[-1:]) if len(time) else last
             count += len(time)
     return count
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.export.aer.address import increasing
+from bioplastic.export.aer.event_file import Events, following, header
 from bioplastic.export.aer.fold import Fold
 from bioplastic.unit_si import Malformed
 
@@ -36,9 +37,7 @@ _Y, _X, _LOW, _HIGH = 0x0000, 0x2000, 0x6000, 0x8000
 _TOP = 0xFFF
 _QUARTER = WRAP - 2
 _ON = 0x800
-_MAX_HEADER = 2**16
 _END = b"% end\n"
-Events = tuple[np.ndarray, np.ndarray]
 
 
 def encode(time: np.ndarray, address: np.ndarray, fold: Fold, after: int = -1) -> np.ndarray:
@@ -114,20 +113,14 @@ def decode(words: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
 def write(path: Path, chunks: Iterable[Events], comments: Iterable[str], fold: Fold | None) -> int:
     """Write a new file from chunks (times, addresses) in canonical order; return their count."""
     assert fold is not None, "EVT3 has no addresses of one dimension"
-    count, last = 0, (np.array([-1]), np.array([-1]))
+    count = 0
     head = ["evt 3.0", f"format EVT3;height={fold.height};width={fold.width}",
             f"geometry {fold.width}x{fold.height}", *comments]  # fmt: skip
     with path.open("xb") as file:
         file.writelines(f"% {line}\n".encode("ascii", "backslashreplace") for line in head)
         file.write(_END)
-        for time, address in chunks:
-            if not len(time):
-                continue
-            joint = [np.append(a, b[0]) for a, b in zip(last, (time, address), strict=True)]
-            if not increasing(*joint):
-                raise UsageError("chunks of events must follow each other in time")
-            file.write(encode(time, address, fold, int(last[0][0])).astype("<u2").tobytes())
-            last = time[-1:], address[-1:]
+        for time, address, before in following(chunks):
+            file.write(encode(time, address, fold, before).astype("<u2").tobytes())
             count += len(time)
     return count
 
@@ -141,13 +134,9 @@ def read_xy(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     with path.open("rb") as file:
-        known = False
-        while (line := file.readline(_MAX_HEADER)) != _END:
-            if not line.startswith(b"%") or not line.endswith(b"\n") or file.tell() > _MAX_HEADER:
-                raise CorruptFile(f"{path}: not an EVT 3.0 file, or its header has no end")
-            known |= line.startswith((b"% evt 3.0", b"% format EVT3"))
+        lines = header(file, path, b"%", _END)
         payload = file.read()
-    if not known:
+    if not any(line.startswith((b"% evt 3.0", b"% format EVT3")) for line in lines):
         raise CorruptFile(f"{path}: not an EVT 3.0 file (its header does not say so)")
     if len(payload) % 2:
         raise CorruptFile(f"{path}: half a word at the end; truncated?")

@@ -19,6 +19,7 @@ import numpy as np
 
 from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.export.aer.address import AddressMap
+from bioplastic.export.aer.event_file import Events
 from bioplastic.export.aer.fold import Fold
 from bioplastic.export.bundle import sealed
 from bioplastic.result import SpikeRecord
@@ -27,9 +28,6 @@ from bioplastic.unit_si import Malformed
 MAP = "address_map.json"
 MAX_TIME = 2**61  # µs
 _CHUNK = 1 << 19
-
-Events = tuple[np.ndarray, np.ndarray]
-"""Times in µs from the start of the file, and addresses: (E,) int64 each, in canonical order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +38,24 @@ class Form:
     segment   µs of a segment, at most `MAX_TIME`
     fold      number of addresses -> their rectangle; None where a format holds addresses as they
               are. Raises UsageError for more addresses than fit
-    write     (path, chunks of events, lines of comment, fold) -> number of events written
-    read      (path, fold) -> events; raises CorruptFile
+    write_file   (path, chunks of events, lines of comment, fold) -> number of events written
+    read_file    (path, fold) -> events; raises CorruptFile
     """
 
     kind: str
     suffix: str
     segment: int
     fold: Callable[[int], Fold] | None
-    write: Callable[[Path, Iterable[Events], list[str], Fold | None], int]
-    read: Callable[[Path, Fold | None], Events]
+    write_file: Callable[[Path, Iterable[Events], list[str], Fold | None], int]
+    read_file: Callable[[Path, Fold | None], Events]
+
+    def write(self, records: Mapping[str, SpikeRecord], folder: Path) -> dict[str, Any]:
+        """Write ordered records into an empty folder; see `write`."""
+        return write(records, folder, self)
+
+    def read(self, folder: Path) -> dict[str, SpikeRecord]:
+        """Return population -> SpikeRecord of a folder from `write`; see `read`."""
+        return read(folder, self)
 
 
 def write(records: Mapping[str, SpikeRecord], folder: Path, form: Form) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def write(records: Mapping[str, SpikeRecord], folder: Path, form: Form) -> dict[
         note = [f"bioplastic: times count from {offset} us; addresses are explained by {MAP}"]
         part = {k: _cut(r, first[k], last[k]) for k, r in records.items()}
         chunks = ((t - offset, a) for t, a in merge(part, addresses))
-        count = form.write(folder / name, chunks, note, fold)
+        count = form.write_file(folder / name, chunks, note, fold)
         segments.append({"file": name, "offset_us": offset, "events": count})
     body = {"clock": "us", "segment_us": form.segment, "address_map": MAP, "segments": segments}
     sealed.seal(folder, form.kind, body)
@@ -92,7 +98,7 @@ def read(folder: Path, form: Form) -> dict[str, SpikeRecord]:
         raise CorruptFile(f"{folder / MAP}: {one_line(error)}") from None
     found: dict[str, list[Events]] = {b.population: [] for b in addresses}
     for path, offset, count in _segments(folder, index, form.segment):
-        time, address = form.read(path, fold)
+        time, address = form.read_file(path, fold)
         if len(time) != count or (len(time) and time[-1] >= form.segment):
             raise CorruptFile(f"{path}: has not the events that the index tells")
         if len(address) and address.max() >= addresses.size:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import BioplasticError, UnsupportedModel, UsageError
+from bioplastic.errors import BioplasticError, CorruptFile, UnsupportedModel, UsageError
+from bioplastic.export.bundle import npz
 
 VARIABLE = "BIOPLASTIC_VERIFIERS"
 DEFAULT = Path(".verifiers/bin/python")
@@ -23,6 +24,8 @@ HOMES = {"norse": IMPORTERS, "xylosim": XYLOSIM}
 SCRIPTS = Path(__file__).parents[1] / "replay"
 UNABLE = 3
 """Exit code of a script whose tool cannot hold the network."""
+MOST = 4 * 2**30
+"""Bytes of the arrays that a script may store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +98,8 @@ def run(
 def stored(path: Path) -> dict[str, np.ndarray]:
     """The arrays that a script stored; Failed where they cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, KeyError, ValueError, TypeError, EOFError) as error:
+        return npz.read(path, MOST)
+    except CorruptFile as error:
         raise Failed(f"what it stored cannot be read: {error}") from None
 
 

@@ -20,16 +20,10 @@ import numpy as np
 
 from bioplastic.atomic import publish
 from bioplastic.description import TraceSTDP
-from bioplastic.errors import (
-    BioplasticError,
-    CorruptFile,
-    Malformed,
-    UnsupportedModel,
-    UsageError,
-    one_line,
-)
-from bioplastic.export.bundle import npz, sealed
+from bioplastic.errors import BioplasticError, Malformed, UnsupportedModel, UsageError
+from bioplastic.export.bundle import sealed, twofold
 from bioplastic.export.bundle.foreign import SCRIPTS
+from bioplastic.export.bundle.twofold import Stored
 from bioplastic.export.plastic import loihi as plastic_loihi
 from bioplastic.export.plastic import rule as plastic_rule
 from bioplastic.export.plastic import spynnaker as plastic_spynnaker
@@ -37,7 +31,6 @@ from bioplastic.export.plastic import trains as plastic_trains
 from bioplastic.export.plastic.loihi import STEP, LoihiRule, LoihiTerm, LoihiTrace
 from bioplastic.export.pynn import network as pynn_network
 from bioplastic.learned import Learned
-from bioplastic.strict_json import canonical
 
 FORMAT = "bioplastic-rule"
 RULES, TRAJECTORY = "rules.json", "trajectory.npz"
@@ -185,7 +178,7 @@ def write(ready: RuleBundle, folder: Path) -> Path:
     return publish(folder, fill)
 
 
-def _stored(ready: RuleBundle) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _stored(ready: RuleBundle) -> Stored:
     """What both files hold."""
     arrays = {"pre": ready.pre, "post": ready.post}
     rules = []
@@ -209,29 +202,20 @@ def _table(rule: LoihiRule) -> dict[str, Any]:
 
 
 def read(folder: Path) -> RuleBundle:
-    """Read a bundle; CorruptFile where anything is missing, changed, or not such a bundle.
-
-    What is read is written anew and compared: a value of another type or an array too many, too.
-    """
+    """Read a bundle; CorruptFile where anything is missing, changed, or not such a bundle."""
     index = sealed.unseal(folder, FORMAT)
-    table = sealed.read_json(sealed.listed(folder, index, RULES))
-    arrays = npz.read(sealed.listed(folder, index, TRAJECTORY), LIMIT)
-    try:
-        pre, post = arrays["pre"], arrays["post"]
-        if pre.dtype != np.bool_ or post.dtype != np.bool_ or pre.ndim != 2:
-            raise Malformed("events are no truth values by synapse and step")
-        if post.shape != pre.shape:
-            raise Malformed("pre and post differ in shape")
-        rules = tuple(_rule(k, entry, arrays, pre.shape) for k, entry in enumerate(table["rules"]))
-        found = RuleBundle(name=str(table["name"]), pre=pre, post=post, rules=rules)
-        again, names = _stored(found)
-        if canonical(again) != canonical(table) or names.keys() != arrays.keys():
-            raise Malformed("something that no rule has")
-        return found
-    except (UsageError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
-            RecursionError) as error:  # fmt: skip
-        what = f"{RULES} and {TRAJECTORY} hold no rules ({one_line(error)})"
-        raise CorruptFile(f"{folder}: {what}") from None
+    table, arrays = (sealed.listed(folder, index, name) for name in (RULES, TRAJECTORY))
+    return twofold.read(table, arrays, LIMIT, what="rules", make=_bundle, store=_stored)
+
+
+def _bundle(table: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> RuleBundle:
+    pre, post = arrays["pre"], arrays["post"]
+    if pre.dtype != np.bool_ or post.dtype != np.bool_ or pre.ndim != 2:
+        raise Malformed("events are no truth values by synapse and step")
+    if post.shape != pre.shape:
+        raise Malformed("pre and post differ in shape")
+    rules = tuple(_rule(k, entry, arrays, pre.shape) for k, entry in enumerate(table["rules"]))
+    return RuleBundle(name=str(table["name"]), pre=pre, post=post, rules=rules)
 
 
 def _rule(

@@ -77,9 +77,11 @@ def _reference(bundle: RuleBundle, folder: Path, python: Path | None, seconds: f
 
 
 def _lava(bundle: RuleBundle, folder: Path, python: Path | None, seconds: float) -> Verdict:
-    found = _run(bundle, "lava", "replay_rule_lava.py", folder, python, seconds)
+    held = _on_loihi(bundle)
+    needs = [f"{k}/float" for k, *_ in held]
+    found = _run(bundle, "lava", "replay_rule_lava.py", needs, folder, python, seconds)
     worst = spread = 0.0
-    for k, r, rule, expected in _on_loihi(bundle):
+    for k, r, rule, expected in held:
         theirs = found[f"{k}/float"]
         worst = max(worst, float(np.abs(theirs - expected).max()))
         bound = rounding(rule, bundle.pre, bundle.post)
@@ -104,8 +106,8 @@ def _brian2(bundle: RuleBundle, folder: Path, python: Path | None, seconds: floa
     held = [x for x in _on_loihi(bundle) if all(len(q.traces) <= 1 for q in x[2].terms)]
     if not held:
         raise UnsupportedModel("no band is derived for products of two traces")
-    script = "replay_rule_brian2_loihi.py"
-    found = _run(bundle, "brian2_loihi", script, folder, python, seconds)
+    script, needs = "replay_rule_brian2_loihi.py", [f"{k}/fixed" for k, *_ in held]
+    found = _run(bundle, "brian2_loihi", script, needs, folder, python, seconds)
     spread = 0.0
     for k, r, rule, _ in held:
         out, apart = _banded(plastic_band.BRIAN2, r, rule, bundle, found[f"{k}/fixed"])
@@ -118,13 +120,17 @@ def _brian2(bundle: RuleBundle, folder: Path, python: Path | None, seconds: floa
 
 
 def _run(
-    bundle: RuleBundle, module: str, script: str, folder: Path, python: Path | None, seconds: float
-) -> dict[str, np.ndarray]:
+    bundle: RuleBundle, module: str, script: str, needs: list[str], folder: Path,
+    python: Path | None, seconds: float,
+) -> dict[str, np.ndarray]:  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="bioplastic-verify-") as held:
         out = Path(held) / "found.npz"
         arguments = [str(folder.absolute()), str(out), str(SEEDS)]
         foreign.run(python, module, script, arguments, held, seconds)
         found = foreign.stored(out)
+    for name in needs:
+        if name not in found:
+            raise Failed(f"{script}: it stored no {name}")
     for name, values in found.items():
         if values.shape[-2:] != bundle.pre.shape:
             raise Failed(f"{script}: {name} has the shape {values.shape}")

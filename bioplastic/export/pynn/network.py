@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import CorruptFile, Malformed, UsageError, one_line
-from bioplastic.export.bundle import npz
-from bioplastic.export.bundle.sealed import read_json, write_json
-from bioplastic.strict_json import canonical
+from bioplastic.errors import Malformed, UsageError
+from bioplastic.export.bundle import twofold
+from bioplastic.export.bundle.sealed import write_json
+from bioplastic.export.bundle.twofold import Stored
 
 TABLE, ARRAYS = "network_pynn.json", "network_pynn.npz"
 RECEPTORS = ("excitatory", "inhibitory")
@@ -161,7 +161,7 @@ def write(network: PynnNetwork, folder: Path) -> None:
     write_json(folder / TABLE, table)
 
 
-def _stored(network: PynnNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _stored(network: PynnNetwork) -> Stored:
     """What both files hold."""
     arrays: dict[str, np.ndarray] = {}
     for k, s in enumerate(network.sources):
@@ -197,21 +197,10 @@ def _stored(network: PynnNetwork) -> tuple[dict[str, Any], dict[str, np.ndarray]
 
 
 def read(folder: Path) -> PynnNetwork:
-    """Read what `write` wrote; CorruptFile where it is not that.
-
-    What is read is written anew and compared: a value of another type or an array too many, too.
-    """
-    table, arrays = read_json(folder / TABLE), npz.read(folder / ARRAYS, LIMIT)
-    try:
-        network = _network(table, arrays)
-        again, names = _stored(network)
-        if canonical(again) != canonical(table) or names.keys() != arrays.keys():
-            raise Malformed("something that no network has")
-        return network
-    except (UsageError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError,
-            RecursionError) as error:  # fmt: skip
-        what = f"{TABLE} and {ARRAYS} hold no network ({one_line(error)})"
-        raise CorruptFile(f"{folder}: {what}") from None
+    """Read what `write` wrote; CorruptFile where it is not that."""
+    return twofold.read(
+        folder / TABLE, folder / ARRAYS, LIMIT, what="network", make=_network, store=_stored
+    )
 
 
 def _row(arrays: Mapping[str, np.ndarray], name: str, kind: type, size: int = -1) -> np.ndarray:
