@@ -13,9 +13,8 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -115,9 +114,6 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
 }  # fmt: skip
 """Task → learner → what is drawn: fixed before the first trial."""
 
-SHORT = {"steps": 100}
-"""Of the networks that are trained over episodes, in a search."""
-
 
 def search(
     name: str, learners: Sequence[str], *, trials: int, seed: int, log: Path,
@@ -140,9 +136,7 @@ def search(
     taking = {x.name: x for x in make(name).learners()}
     found = {}
     for who in learners or SEARCHED[name]:
-        base: Any = taking[who]
-        if hasattr(base, "steps"):
-            base = replace(base, **SHORT)
+        base = taking[who]
         plan = Search(settings=SEARCHED[name][who], trials=trials, seed=seed)
         found[who] = plan.run_scored(
             base, lambda one: loss(task, one, seed), task=f"{name}:small", log=log, progress=say
