@@ -16,7 +16,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench verifiers verifier-xylosim importers oracle lint docs clean
+.PHONY: run install test study bench verifiers verifier-xylosim verifier-nengo importers oracle lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -77,6 +77,15 @@ verifier-xylosim: .verifiers-xylosim/.installed
 	.verifiers-xylosim/bin/python -m pip --disable-pip-version-check --quiet install -r $<
 	@touch $@
 
+# nengo 3.2 is free for non-commercial use only: it has an environment of its own too
+verifier-nengo: .verifiers-nengo/.installed
+
+.verifiers-nengo/.installed: bioplastic/export/replay/requirements-nengo.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x .verifiers-nengo/bin/python || $(PYTHON) -m venv .verifiers-nengo
+	.verifiers-nengo/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,4 +96,4 @@ docs: $(VENV)/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) .verifiers .verifiers-xylosim .importers .importers-old build dist *.egg-info docs/_build
+	rm -rf $(VENV) .verifiers .verifiers-xylosim .verifiers-nengo .importers .importers-old build dist *.egg-info docs/_build

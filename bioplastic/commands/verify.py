@@ -14,8 +14,8 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     parser.add_argument(
         "--with", dest="tools", metavar="A,B",
-        help="reference, cpu, lava, brian2-loihi, sanafe, spynnaker, norse, xylosim, as the kind"
-        " of bundle has them; default: all that are here",
+        help="reference, cpu, lava, brian2-loihi, sanafe, spynnaker, norse, nengo-loihi, xylosim,"
+        " as the kind of bundle has them; default: all that are here",
     )  # fmt: skip
     parser.add_argument(
         "--python", metavar="PATH", help="interpreter that has the tools; default .verifiers"

@@ -17,6 +17,7 @@ from bioplastic.export.bundle.folder import Bundle, Spikes
 from bioplastic.export.bundle.foreign import VARIABLE as VARIABLE
 from bioplastic.export.bundle.foreign import Absent, Failed, Verdict
 from bioplastic.export.bundle.foreign import interpreter as interpreter
+from bioplastic.export.loihi import nengo as loihi_nengo
 from bioplastic.export.nir import norse as nir_norse
 from bioplastic.export.sanafe import network as sanafe
 from bioplastic.export.spinnaker import verify as spinnaker_verify
@@ -103,6 +104,7 @@ TOOLS: dict[str, Callable[[Bundle, Path, Path | None, float], Found | Verdict]] 
     "sanafe": _tool("replay_sanafe.py", "sanafe"),
     "spynnaker": spinnaker_verify.of_bundle,
     "norse": nir_norse.of_bundle,
+    "nengo-loihi": loihi_nengo.of_bundle,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,8 +100,7 @@ def test_check_writes_nothing(run, capsys):
 
 
 def test_a_chip_that_is_too_small(run, tmp_path, capsys, monkeypatch):
-    tiny = placement.Chip(name="tiny", cores=1, compartments=64, in_axons=4096, out_axons=4096,
-                          synapse_bits=1 << 20, source="a test")  # fmt: skip
+    tiny = replace(placement.LOIHI, name="tiny", cores=1, compartments=64)
     monkeypatch.setattr(loihi, "place", lambda network: placement.place(network, tiny))
     out = tmp_path / "bundle"
     assert cli.main(["export", str(run), "--to", "loihi", "--check"]) == 1

@@ -13,7 +13,7 @@ from tests.loihi.drawn import networks
 from tests.loihi.test_loihi import one
 
 SMALL = replace(LOIHI, name="small", cores=4, compartments=3, in_axons=8, out_axons=9,
-                synapse_bits=600)  # fmt: skip
+                synapse_bits=600, profiles=2, thresholds=2, formats=2)  # fmt: skip
 
 
 def brute(net, core):
@@ -34,6 +34,8 @@ def brute(net, core):
             if begin[q.pre] is not None:
                 outside.add((int(core[begin[q.pre] + i]), begin[q.pre] + i, target, q.exponent))
     cores = int(core.max()) + 1
+    neurons = [p for p in net.populations for _ in range(p.size)]
+    own = [[n for n, c in zip(neurons, core, strict=True) if c == k] for k in range(cores)]
     bits = [0] * cores
     for (target, *_), n in inside.items():
         while n > 0:
@@ -45,6 +47,11 @@ def brute(net, core):
         "in-axons": max([sum(k[0] == c for k in inside) for c in range(cores)], default=0),
         "out-axons": max([sum(k[0] == c for k in outside) for c in range(cores)], default=0),
         "synapse bits": max(bits),
+        "decay profiles": max(len({(n.du, n.dv, n.refractory) for n in part}) for part in own),
+        "thresholds": max(len({n.vth for n in part}) for part in own),
+        "synapse formats": max(
+            [len({e for c, _, _, e in inside if c == k}) for k in range(cores)], default=0
+        ),
     }
 
 
@@ -59,7 +66,10 @@ def test_resources_are_those_counted_one_by_one(drawn):
         assert (np.diff(found.core) <= 1).all()
         fits = {r.name: r.fits for r in found.resources}
         assert fits["compartments"]
-        if not fits["in-axons"] or not fits["synapse bits"]:  # only a neuron alone may pass these
+        assert fits["decay profiles"]
+        assert fits["thresholds"]
+        # only a neuron alone may pass these
+        if not (fits["in-axons"] and fits["synapse bits"] and fits["synapse formats"]):
             worst = next(r for r in found.resources if not r.fits and r.where != "chip")
             if worst.name != "out-axons":
                 assert (found.core == int(worst.where.split()[1])).sum() == 1
@@ -92,3 +102,22 @@ def test_what_does_not_fit_is_refused_with_what_would():
         refuse_unless_it_fits(wide, preflight(chip_named("Loihi"), wide, placed))
     assert "about 11 of 20 neurons" in str(e.value)
     refuse_unless_it_fits(net, preflight(chip_named("Loihi"), net, place(net, SMALL)))
+
+
+def test_a_core_has_seven_thresholds_and_31_decay_profiles():
+    """Ten thresholds take two cores though twenty neurons fit into one; so do forty decays."""
+    net = one()
+    p = net.populations[0]
+
+    def many(count, change):
+        parts = tuple(replace(p, name=f"p{k}", size=2, **change(k)) for k in range(count))
+        made = replace(net, populations=parts, projections=())
+        placed = place(made)
+        used = {r.name: r.used for r in placed.resources}
+        assert placed.fits
+        return used["cores"], used["thresholds"], used["decay profiles"]
+
+    assert many(7, lambda k: {"vth": 10 + k}) == (1, 7, 1)
+    assert many(10, lambda k: {"vth": 10 + k}) == (2, 7, 1)
+    assert many(31, lambda k: {"dv": k}) == (1, 1, 31)
+    assert many(40, lambda k: {"du": 4095 - k, "refractory": 1 + k % 3}) == (2, 1, 31)

@@ -20,7 +20,9 @@ IMPORTERS = "BIOPLASTIC_IMPORTERS", Path(".importers/bin/python"), "importers"
 """Where readers of NIR live that need torch: variable, default, what make builds."""
 XYLOSIM = "BIOPLASTIC_XYLOSIM", Path(".verifiers-xylosim/bin/python"), "verifier-xylosim"
 """The same for SynSense's simulator of Xylo."""
-HOMES = {"norse": IMPORTERS, "xylosim": XYLOSIM}
+NENGO = "BIOPLASTIC_NENGO", Path(".verifiers-nengo/bin/python"), "verifier-nengo"
+"""The same for nengo-loihi, whose nengo is free for non-commercial use only."""
+HOMES = {"norse": IMPORTERS, "xylosim": XYLOSIM, "nengo-loihi": NENGO}
 SCRIPTS = Path(__file__).parents[1] / "replay"
 UNABLE = 3
 """Exit code of a script whose tool cannot hold the network."""

@@ -39,6 +39,8 @@ START = 128
 """LSB: the weight that every trajectory begins with."""
 DENSITIES = (0.05, 0.03, 0.02, 0.01)
 """Spikes per step of the drawn trains: the first at which no weight comes near its bounds."""
+PRE_TRACES = 3
+"""Profiles of pre traces of a core. Source: nengo-loihi 1.1, hardware/validate.py."""
 _NANO = 1e-9
 
 
@@ -96,6 +98,13 @@ class RuleBundle:
                 found.append(f"    not on sPyNNaker: {r.spynnaker}")
             else:
                 found.append(f"    sPyNNaker: {r.spynnaker['timing']}, {r.spynnaker['weight']}")
+        held = [r.loihi for r in self.rules if not isinstance(r.loihi, str)]
+        if held:
+            pre = {(t.impulse, t.tau) for rule in held for t in rule.traces if t.name[0] == "x"}
+            found.append(
+                f"  profiles of pre traces, all rules on one core of Loihi: {len(pre)} of"
+                f" {PRE_TRACES}   [nengo-loihi 1.1, hardware/validate.py]"
+            )
         return found
 
 

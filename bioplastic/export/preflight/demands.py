@@ -224,5 +224,8 @@ DEMANDS: dict[str, Callable[[Counted], Demand]] = {
     "weights of a neuron": _weights_of_a_neuron,
 }
 """How each thing is counted. What a placement counts core by core is not here."""
-PLACED = ("cores", "compartments", "in-axons", "out-axons", "synapse bits")
+PLACED = (
+    "cores", "compartments", "in-axons", "out-axons", "synapse bits", "decay profiles",
+    "thresholds", "synapse formats",
+)  # fmt: skip
 """Counted by `bioplastic.export.preflight.placement`."""

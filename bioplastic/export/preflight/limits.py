@@ -44,6 +44,8 @@ class Chip:
 
 DAVIES = "Davies et al. 2018 [davies2018]"
 NENGO = "nengo-loihi 1.1, its block validation"
+NENGO_CORE = "nengo-loihi 1.1, hardware/builder.py, build_core"
+NENGO_ROWS = "nengo-loihi 1.1, hardware/validate.py: 16, the first unused; not checked, it says"
 BRIEF = "Intel, Loihi 2 technology brief, 2021"
 MACHINE = "SpiNNMachine 7.4, version_spin1.py and version_48_chips.py"
 MEROLLA = "Merolla et al. 2014, and its supplement S1"
@@ -54,6 +56,7 @@ BSS2 = "Electronic Vision(s), BrainScaleS-2 page; open-neuromorphic.org"
 RECALLED = "recalled, no source at hand"
 
 LOIHI_CORES, LOIHI_NEURONS, LOIHI_AXONS, LOIHI_BITS = 128, 1024, 4096, 1 << 20
+LOIHI_PROFILES, LOIHI_THRESHOLDS, LOIHI_FORMATS = 31, 7, 15
 
 
 def _xylo(name: str, hidden: int, outputs: int, fan_out: int) -> Chip:
@@ -78,6 +81,9 @@ CHIPS: tuple[Chip, ...] = (
             Limit(what="in-axons", most=LOIHI_AXONS, per="core", source=NENGO),
             Limit(what="out-axons", most=LOIHI_AXONS, per="core", source=NENGO),
             Limit(what="synapse bits", most=LOIHI_BITS, per="core", source=NENGO),
+            Limit(what="decay profiles", most=LOIHI_PROFILES, per="core", source=NENGO_CORE),
+            Limit(what="thresholds", most=LOIHI_THRESHOLDS, per="core", source=NENGO_CORE),
+            Limit(what="synapse formats", most=LOIHI_FORMATS, per="core", source=NENGO_ROWS),
             Limit(what="longest delay", most=62, per="synapse", source="brian2-loihi 0.5.2"),
             Limit(what="mantissa bits", most=7, per="synapse", source=f"{DAVIES}: 8, mixed sign"),
         ),

@@ -4,18 +4,19 @@ Neurons fill one core after the other, in the order of the network. Counted: com
 one for each pre neuron and weight exponent that has a synapse there; out-axons, one for each neuron
 of the core, core that it reaches and exponent there. Sources sit off the chip. An exponent counts,
 because nengo-loihi gives an axon one synapse format, and a format has one exponent.
+Tables that all neurons of a core share are counted too: decay profiles, one for each (du, dv,
+refractory period); thresholds, one for each vth; synapse formats, one for each weight exponent. A
+bias is each neuron's own.
 Synapse memory, in the sparse format: blocks of up to 64 synapses of one axon, each synapse 8 bits
 of weight, 10 of index and 6 of delay, 10 bits of head a block, rounded up to units of 64. The
 format is the same for all networks. nengo-loihi has no delays and takes as few bits of index as the
 largest index needs, 0 and 6 to 10: then a synapse has 8 to 18 bits and not 24, so that what is
 counted here is never less, and at most 3 times as much.
-Not counted: the profiles of a core, in nengo-loihi up to 31 of decays and refractory period, 7 of
-thresholds and 15 synapse formats.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,7 +24,10 @@ from bioplastic.export.preflight.limits import (
     LOIHI_AXONS,
     LOIHI_BITS,
     LOIHI_CORES,
+    LOIHI_FORMATS,
     LOIHI_NEURONS,
+    LOIHI_PROFILES,
+    LOIHI_THRESHOLDS,
 )
 from bioplastic.kernels.loihi.layout import Arrays, arrays, begins
 from bioplastic.quantize.loihi import EXPONENT_HIGH, EXPONENT_LOW, LoihiNetwork
@@ -37,6 +41,7 @@ class Chip:
     """Limits of one chip.
 
     cores, compartments, in_axons, out_axons, synapse_bits   a chip has, a core holds
+    profiles, thresholds, formats   rows of a core's tables, see above
     source   where the numbers stand
     """
 
@@ -46,7 +51,19 @@ class Chip:
     in_axons: int
     out_axons: int
     synapse_bits: int
+    profiles: int
+    thresholds: int
+    formats: int
     source: str
+
+    def most(self) -> dict[str, int]:
+        """What a core holds, by the name of the limit."""
+        return {
+            "compartments": self.compartments, "in-axons": self.in_axons,
+            "out-axons": self.out_axons, "synapse bits": self.synapse_bits,
+            "decay profiles": self.profiles, "thresholds": self.thresholds,
+            "synapse formats": self.formats,
+        }  # fmt: skip
 
 
 LOIHI = Chip(
@@ -56,7 +73,10 @@ LOIHI = Chip(
     in_axons=LOIHI_AXONS,
     out_axons=LOIHI_AXONS,
     synapse_bits=LOIHI_BITS,
-    source="Davies et al. 2018; axons and synapse memory as nengo-loihi 1.1 checks them",
+    profiles=LOIHI_PROFILES,
+    thresholds=LOIHI_THRESHOLDS,
+    formats=LOIHI_FORMATS,
+    source="Davies et al. 2018; axons, synapse memory and tables as nengo-loihi 1.1 checks them",
 )
 
 
@@ -109,25 +129,76 @@ def place(network: LoihiNetwork, chip: Chip = LOIHI) -> Placement:
     axon = _axons(network, flat)
     order = np.argsort(flat.post, kind="stable")
     begin = np.searchsorted(flat.post[order], np.arange(len(flat.keep_u) + 1))
+    profile, threshold = _rows(flat)
     core = np.zeros(len(flat.keep_u), np.int64)
-    number, held, bits = 0, 0, 0
-    axons: dict[int, int] = {}
+    number, here = 0, _Core()
     for n in range(len(core)):
         own, count = np.unique(axon[order[begin[n] : begin[n + 1]]], return_counts=True)
-        more = _grown(axons, own, count)
-        new = sum(1 for u in own.tolist() if u not in axons)
-        full = (
-            held + 1 > chip.compartments
-            or len(axons) + new > chip.in_axons
-            or bits + more > chip.synapse_bits
-        )
-        if full and held:
-            number, held, axons, bits = number + 1, 0, {}, 0
-            more = _grown(axons, own, count)
-        for u, k in zip(own.tolist(), count.tolist(), strict=True):
-            axons[u] = axons.get(u, 0) + k
-        bits, held, core[n] = bits + more, held + 1, number
+        neuron = _Neuron(
+            axons=dict(zip(own.tolist(), count.tolist(), strict=True)),
+            profile=int(profile[n]), threshold=int(threshold[n]),
+        )  # fmt: skip
+        if here.held and not here.takes(neuron, chip):
+            number, here = number + 1, _Core()
+        here.add(neuron)
+        core[n] = number
     return Placement(chip=chip, core=core, resources=_used(network, core, chip))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Neuron:
+    """Synapses by axon, and the rows of the core's tables that a neuron needs."""
+
+    axons: dict[int, int]
+    profile: int
+    threshold: int
+
+
+@dataclass(kw_only=True)
+class _Core:
+    """What a core holds while it is filled."""
+
+    held: int = 0
+    bits: int = 0
+    axons: dict[int, int] = field(default_factory=dict)
+    profiles: set[int] = field(default_factory=set)
+    thresholds: set[int] = field(default_factory=set)
+    formats: set[int] = field(default_factory=set)
+
+    def takes(self, neuron: _Neuron, chip: Chip) -> bool:
+        """Whether one more neuron passes no limit of a core."""
+        formats = self.formats.union(u % EXPONENTS for u in neuron.axons)
+        return (
+            self.held + 1 <= chip.compartments
+            and len(self.axons.keys() | neuron.axons.keys()) <= chip.in_axons
+            and self.bits + self._grown(neuron) <= chip.synapse_bits
+            and len(self.profiles | {neuron.profile}) <= chip.profiles
+            and len(self.thresholds | {neuron.threshold}) <= chip.thresholds
+            and len(formats) <= chip.formats
+        )
+
+    def add(self, neuron: _Neuron) -> None:
+        """Put it there."""
+        self.held, self.bits = self.held + 1, self.bits + self._grown(neuron)
+        for u, k in neuron.axons.items():
+            self.axons[u] = self.axons.get(u, 0) + k
+            self.formats.add(u % EXPONENTS)
+        self.profiles.add(neuron.profile)
+        self.thresholds.add(neuron.threshold)
+
+    def _grown(self, neuron: _Neuron) -> int:
+        """Bits that the synapses of one more neuron add."""
+        before = np.array([self.axons.get(u, 0) for u in neuron.axons], np.int64)
+        count = np.array(list(neuron.axons.values()), np.int64)
+        return int((axon_bits(before + count) - axon_bits(before)).sum())
+
+
+def _rows(flat: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the decay profile and of the threshold of each neuron, (N,) int64 each."""
+    decays = np.stack([flat.keep_u, flat.keep_v, flat.refractory], axis=1)
+    profile = np.unique(decays, axis=0, return_inverse=True)[1]
+    threshold = np.unique(flat.threshold, return_inverse=True)[1]
+    return profile.reshape(-1).astype(np.int64), threshold.astype(np.int64)
 
 
 def _axons(network: LoihiNetwork, flat: Arrays) -> np.ndarray:
@@ -141,12 +212,6 @@ def _axons(network: LoihiNetwork, flat: Arrays) -> np.ndarray:
     ])  # fmt: skip
     order = np.argsort(pre.astype(np.int64), kind="stable")  # as `arrays` lists them
     return np.asarray(unit * EXPONENTS + exponent[order].astype(np.int64))
-
-
-def _grown(axons: dict[int, int], own: np.ndarray, count: np.ndarray) -> int:
-    """Bits that the synapses of one more neuron add to a core."""
-    before = np.array([axons.get(u, 0) for u in own.tolist()], np.int64)
-    return int((axon_bits(before + count) - axon_bits(before)).sum())
 
 
 def counted(network: LoihiNetwork, core: np.ndarray) -> dict[str, np.ndarray]:
@@ -164,20 +229,26 @@ def counted(network: LoihiNetwork, core: np.ndarray) -> dict[str, np.ndarray]:
     unit, target = pairs[0] // EXPONENTS, pairs[1]
     inside = unit[unit >= flat.sources] - flat.sources
     bits = np.bincount(target, weights=axon_bits(synapses), minlength=cores)
+    profile, threshold = _rows(flat)
+
+    def distinct(core: np.ndarray, row: np.ndarray) -> np.ndarray:
+        """How many rows of a table each core needs."""
+        return np.bincount(np.unique(np.stack([core, row]), axis=1)[0], minlength=cores)
+
     return {
         "compartments": np.bincount(core, minlength=cores),
         "in-axons": np.bincount(target, minlength=cores),
         "out-axons": np.bincount(core[inside], minlength=cores),
         "synapse bits": bits.astype(np.int64),
+        "decay profiles": distinct(core, profile),
+        "thresholds": distinct(core, threshold),
+        "synapse formats": distinct(target, pairs[0] % EXPONENTS),
     }
 
 
 def _used(network: LoihiNetwork, core: np.ndarray, chip: Chip) -> tuple[Resource, ...]:
     cores = int(core.max(initial=-1)) + 1
-    most = {
-        "compartments": chip.compartments, "in-axons": chip.in_axons,
-        "out-axons": chip.out_axons, "synapse bits": chip.synapse_bits,
-    }  # fmt: skip
+    most = chip.most()
     resources = [Resource(name="cores", used=cores, most=chip.cores, where="chip")]
     for name, used in counted(network, core).items():
         worst = int(np.argmax(used)) if len(used) else 0

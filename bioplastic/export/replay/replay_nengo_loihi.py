@@ -1,9 +1,10 @@
-"""A placed Loihi network as blocks of nengo-loihi 1.1; run by the interpreter in $BIOPLASTIC_NENGO.
+"""A placed Loihi network as blocks of nengo-loihi 1.1: what they use of a core, what they spike.
 
-nengo_replay.py IN.npz OUT.npz. One block a core; one Synapse for each weight exponent of a core,
-because a Synapse has one format; one Axon from each core, and from the inputs, to each Synapse.
-Written: what `utilization()` says with 10 bits of index and 6 of delay, and with nengo-loihi's own
-format; whether `validate_block` takes each block; spikes of the emulator, which has no delays.
+replay_nengo_loihi.py IN.npz OUT.npz, the arrays of `bioplastic.export.loihi.nengo`. One block a
+core; one Synapse for each weight exponent of a core, because a Synapse has one format; one Axon
+from each core, and from the inputs, to each Synapse. Written: what `utilization()` says with 10
+bits of index and 6 of delay, and with nengo-loihi's own format; rows of the tables of each core;
+whether `validate_block` takes each block; spikes of the emulator, which has no delays.
 """
 
 import sys
@@ -15,6 +16,8 @@ from nengo_loihi.block import Axon, LoihiBlock, Synapse
 from nengo_loihi.builder import Model
 from nengo_loihi.builder.validate import validate_block
 from nengo_loihi.emulator import EmulatorInterface
+from nengo_loihi.hardware.allocators import core_compartment_cfgs, core_vth_cfgs
+from nengo_loihi.hardware.nxsdk_objects import Board
 from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.probe import LoihiProbe
 
@@ -24,6 +27,7 @@ KEYS = "compartments", "in-axons", "out-axons", "synapses"
 
 
 def block_of(a, core):
+    """The neurons of a core as a block, and their numbers."""
     own = np.flatnonzero(a["core"] == core)
     block = LoihiBlock(len(own), f"core {core}")
     c = block.compartment
@@ -62,11 +66,23 @@ def connect(owner, begin, count, synapse, units):
 
 
 def used(blocks):
+    """What each block uses of KEYS."""
     found = [block.utilization() for block in blocks]
     return np.array([[u[k][0] for k in KEYS] for u in found])
 
 
+def tables(block):
+    """Rows of decays, thresholds and synapse formats that its core gets; format 0 is unused."""
+    core = Board().new_chip().new_core()
+    core.add_block(block)
+    for synapse in block.synapses:
+        core.add_synapse(synapse)
+    found, rows = core_compartment_cfgs(core)[0], core_vth_cfgs(core)[0]
+    return len(found), len(rows), len(core.synapse_cfgs) - 1
+
+
 def valid(block):
+    """Whether nengo-loihi takes a block."""
     try:
         validate_block(block)
     except BuildError:
@@ -75,6 +91,7 @@ def valid(block):
 
 
 def main(source, target):
+    """Build, count, run, store."""
     with np.load(source) as file:
         a = {k: file[k] for k in file.files}
     sources, steps = int(a["sources"]), int(a["steps"])
@@ -95,7 +112,10 @@ def main(source, target):
     for block in blocks:
         for synapse in block.synapses:
             synapse.format(idx_bits=INDEX_10, delay_bits=DELAY_BITS)
-    result = {"used": used(blocks), "theirs": theirs, "valid": np.array([*map(valid, blocks)])}
+    result = {
+        "used": used(blocks), "theirs": theirs, "valid": np.array([*map(valid, blocks)]),
+        "tables": np.array([*map(tables, blocks)]),
+    }  # fmt: skip
     if steps:
         model.add_input(inputs)
         for block in blocks:
