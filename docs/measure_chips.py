@@ -36,11 +36,14 @@ def called(command: str, where: str) -> tuple[str, float]:
     """Run one command line: what it printed, CPU seconds; a tool that differs stops everything."""
     print(f"$ {command}", file=sys.stderr, flush=True)
     words = [str(Path(sys.executable).with_name("bioplastic")), *command.split()[1:]]
-    tools = os.environ.get("BIOPLASTIC_VERIFIERS", str(ROOT / ".verifiers/bin/python"))
+    tools = {
+        f"BIOPLASTIC_{name.upper()}": str(ROOT / f".{name}/bin/python")
+        for name in ("verifiers", "importers")
+    }
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         words, cwd=where, capture_output=True, text=True, check=False,
-        env={**os.environ, "BIOPLASTIC_VERIFIERS": tools},
+        env={**tools, **os.environ},
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{command}: {done.stdout}{done.stderr}")
