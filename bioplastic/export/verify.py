@@ -25,6 +25,7 @@ from bioplastic.kernels.loihi.run import run_loihi
 
 KINDS = {
     "bioplastic-bundle": "verify",
+    "bioplastic-cable": "sanafe.verify",
     "bioplastic-pynn": "spinnaker.verify",
     "bioplastic-rule": "plastic.verify",
     "bioplastic-xylo-bundle": "xylo.verify",

@@ -1,17 +1,23 @@
 """A described passive cable as SANA-FE's taps: closed forms, refusals, and SANA-FE itself."""
 
-from pathlib import Path
+import dataclasses
+import json
 
 import numpy as np
 import pytest
 from brian2 import ms, mV, nS, pA, pF, second
 from scipy.linalg import expm
 
+from bioplastic import cli
 from bioplastic.description import LIF, AdaptiveLIF, AlphaCurrent, ExponentialCurrent
 from bioplastic.description.dendrite import Compartment, DendriticTree, PlateauBranch
-from bioplastic.errors import UnsupportedModel, UsageError
-from bioplastic.export.bundle import foreign
-from bioplastic.export.sanafe.branch import TapSynapses, cable_taps, tap_weights, write
+from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError
+from bioplastic.export import verify
+from bioplastic.export.bundle import foreign, npz, sealed
+from bioplastic.export.sanafe import cable as cables
+from bioplastic.export.sanafe import verify as sanafe_verify
+from bioplastic.export.sanafe.branch import TapSynapses, cable_taps
+from bioplastic.export.sanafe.cable import made, write
 
 DT, UNIT = 0.25 * ms, 0.05 * mV
 SOMA = LIF(tau_m=10 * ms, c_m=150 * pF, v_th=12 * mV, v_reset=-1 * mV, t_ref=0 * ms)
@@ -29,32 +35,6 @@ def cable(size):
     ]
 
 
-def stepped(taps, jumps, synapses, raster, neurons):
-    """The arithmetic of the module, one operation after the other in float64: v, spikes."""
-    size, steps = len(taps.time), raster.shape[1]
-    y, x = np.zeros((size, neurons)), np.zeros(neurons)
-    v, spikes = np.zeros((steps, neurons)), np.zeros((steps, neurons), np.int8)
-    tap = np.array([k for k, _ in jumps])
-    jump = np.array([w for _, w in jumps])
-    for t in range(steps):
-        new = y * taps.time[:, None]
-        for k in range(size):
-            if k > 0:
-                new[k - 1] += y[k] * taps.space[k - 1]
-                new[k] -= y[k] * taps.space[k - 1]
-            if k < size - 1:
-                new[k + 1] += y[k] * taps.space[k]
-                new[k] -= y[k] * taps.space[k]
-        y = new
-        x = np.trunc(x * taps.leak * 64) / 64 + taps.bias + y[0]
-        spikes[t] = x > taps.threshold
-        x = np.where(spikes[t], taps.reset, x)
-        v[t] = x
-        on = raster[synapses.source, t] == 1
-        np.add.at(y, (tap[on], synapses.neuron[on]), jump[on])
-    return v, spikes
-
-
 def drawn(size, seed, *, sources=8, neurons=2, steps=10_000):
     """Random synapses of both signs on every compartment, and a random raster."""
     rng = np.random.default_rng(seed)
@@ -69,31 +49,90 @@ def drawn(size, seed, *, sources=8, neurons=2, steps=10_000):
     return synapses, (rng.random((sources, steps)) < 0.04).astype(np.int8)
 
 
-def replayed(folder, steps):
-    python = foreign.interpreter(tool="sanafe")
-    out = Path(folder) / "out.npz"
-    try:
-        foreign.run(python, "sanafe", "replay_sanafe_branch.py",
-                    [str(folder), str(steps), str(out)], str(folder), 300)  # fmt: skip
-    except foreign.Absent as reason:
-        pytest.skip(str(reason))
-    return foreign.stored(out)
-
-
 @pytest.mark.oracle
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_sanafe_computes_the_same(size, seed, tmp_path):
+    """From a folder through the command's own way: every potential and spike."""
     soma = LIF(tau_m=10 * ms, c_m=150 * pF, v_th=12 * mV, v_reset=-1 * mV, t_ref=0 * ms,
                i_offset=20 * pA)  # fmt: skip
     taps = cable_taps(cable(size), soma, dt=DT, unit=UNIT)
     synapses, raster = drawn(size, seed)
-    folder = write(taps, synapses, raster, 2, tmp_path / "cable")
-    v, spikes = stepped(taps, tap_weights(taps, synapses, 8, 2), synapses, raster, 2)
-    found = replayed(folder, raster.shape[1])
-    assert np.array_equal(found["spikes"], spikes)
-    assert spikes.sum() > 100
-    assert np.abs(found["v"] - v).max() == 0
+    folder = write(made(taps, synapses, raster, 2), tmp_path / "cable")
+    python = foreign.interpreter(tool="sanafe")
+    kind = verify.kind_of(folder)
+    bundle = kind.read(folder)
+    found = verify.verify(bundle, folder, "sanafe", python=python, seconds=300, tools=kind.TOOLS)
+    if found.outcome == "absent":
+        pytest.skip(found.message)
+    assert found.outcome == "equal", found.message
+    assert found.figures["energy_joule"] > 0
+    assert bundle.spikes.sum() > 100
+
+
+def small(tmp_path):
+    """A bundle of two neurons with two taps, 300 steps."""
+    taps = cable_taps(cable(2), SOMA, dt=DT, unit=UNIT)
+    synapses, raster = drawn(2, 1, steps=300)
+    return write(made(taps, synapses, raster, 2), tmp_path / "cable")
+
+
+def test_a_bundle_is_read_and_verified(tmp_path, capsys):
+    folder = small(tmp_path)
+    assert cli.main(["verify", str(folder), "--with", "reference"]) == 0
+    said = capsys.readouterr().out
+    assert "cables: 2 neurons with 2 taps each, 300 steps" in said
+    assert "all potentials in 300 steps, none differs" in said
+    assert cli.main(["verify", str(folder), "--with", "lava"]) == 2
+    assert "no verifier 'lava'" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="exists"):
+        small(tmp_path)
+
+
+def test_a_trace_that_does_not_follow_is_seen(tmp_path):
+    taps = cable_taps(cable(2), SOMA, dt=DT, unit=UNIT)
+    synapses, raster = drawn(2, 1, steps=300)
+    right = made(taps, synapses, raster, 2)
+    v = right.v.copy()
+    v[17, 1] = np.nextafter(v[17, 1], 1)
+    wrong = dataclasses.replace(right, v=v)
+    found = sanafe_verify.compared(wrong, "reference", *cables.run(right))
+    assert found.outcome == "differs"
+    assert found.message.startswith("step 17, n[1]: v = ")
+
+
+def test_a_bundle_that_says_something_else_is_refused(tmp_path):
+    folder = small(tmp_path)
+    index = json.loads((folder / "index.json").read_text())
+    good = {p.name: p.read_bytes() for p in folder.iterdir()}
+
+    def again(name, content, why):
+        for other, held in good.items():
+            (folder / other).write_bytes(held)
+        (folder / name).write_bytes(content)
+        with pytest.raises(CorruptFile):  # the seal
+            cables.read(folder)
+        (folder / "index.json").unlink()
+        sealed.seal(folder, index["format"], {})
+        with pytest.raises(CorruptFile, match=why):
+            cables.read(folder)
+
+    again("network.yaml", good["network.yaml"] + b"# more\n", "not the network of")
+    again("architecture.yaml", b"", "not the network of")
+    table = json.loads(good["cable.json"])
+    for change, why in (
+        ({"neurons": 3}, "hold no cable"), ({"neurons": 10**9}, "hold no cable"),
+        ({"leak": "a"}, "hold no cable"), ({"more": 1}, "something that no cable has"),
+    ):  # fmt: skip
+        again("cable.json", json.dumps(table | change).encode(), why)
+    arrays = npz.read(folder / "cable.npz", 1 << 20)
+    for name, values in (
+        ("source", arrays["source"] + 8), ("tap", arrays["tap"] - 1), ("jump", arrays["jump"][1:]),
+        ("v", arrays["v"] + np.inf), ("raster", arrays["raster"][:, 1:]),
+        ("time", np.ones(4)), ("spikes", arrays["spikes"].astype(np.int64)),
+    ):  # fmt: skip
+        np.savez(tmp_path / "x.npz", **(arrays | {name: values}))
+        again("cable.npz", (tmp_path / "x.npz").read_bytes(), "hold no cable")
 
 
 def test_a_finer_step_comes_to_the_cable():
@@ -120,7 +159,7 @@ def test_a_finer_step_comes_to_the_cable():
                                delay=np.ones(1, int))  # fmt: skip
         raster = np.zeros((1, parts + 1), np.int8)
         raster[0, 0] = 1
-        v, _ = stepped(taps, tap_weights(taps, synapses, 1, 1), synapses, raster, 1)
+        v = made(taps, synapses, raster, 1).v
         errors.append((v[-1, 0] * 1e-12 - exact) / exact)
     coarse, half, quarter = errors
     assert np.round(np.log2([coarse / half, half / quarter]), 1).tolist() == [1, 1]
@@ -198,20 +237,19 @@ def test_the_longest_step_that_is_named_is_taken():
         ({"weight": np.zeros(2)}, UsageError, "differ in length"),
     ],
 )
-def test_synapses_that_are_refused_leave_no_folder(change, error, message, tmp_path):
+def test_synapses_that_taps_cannot_hold_are_refused(change, error, message):
     taps = cable_taps([compartment()], SOMA, dt=DT, unit=UNIT)
     one = {"source": np.zeros(1, int), "neuron": np.zeros(1, int), "site": ["c0.ampa"],
            "weight": np.ones(1), "delay": np.ones(1, int)}  # fmt: skip
     with pytest.raises(error, match=message):
-        write(taps, TapSynapses(**(one | change)), np.ones((1, 3)), 1, tmp_path / "cable")
-    assert not list(tmp_path.iterdir())
+        made(taps, TapSynapses(**(one | change)), np.ones((1, 3)), 1)
 
 
-def test_more_than_a_core_holds_is_refused(tmp_path):
+def test_more_than_a_core_holds_is_refused():
     taps = cable_taps([compartment()], SOMA, dt=DT, unit=UNIT)
     none = TapSynapses(source=np.zeros(0, int), neuron=np.zeros(0, int), site=[],
                        weight=np.zeros(0), delay=np.zeros(0, int))  # fmt: skip
     with pytest.raises(UnsupportedModel, match="1024 neurons and 1 sources: a core holds 1024"):
-        write(taps, none, np.ones((1, 3)), 1024, tmp_path / "cable")
+        made(taps, none, np.ones((1, 3)), 1024)
     with pytest.raises(UsageError, match="of 0 and 1"):
-        write(taps, none, np.full((1, 3), 2), 1, tmp_path / "cable")
+        made(taps, none, np.full((1, 3), 2), 1)

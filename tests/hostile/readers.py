@@ -19,9 +19,10 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
-from brian2 import ms
+from brian2 import ms, mV, nS, pF
 
 from bioplastic import config, learned_file, result_file, runs, serialise, strict_json
+from bioplastic.description import LIF, Compartment, ExponentialCurrent
 from bioplastic.errors import CorruptFile, Malformed, one_line
 from bioplastic.export.aer import aedat2, aedat4, eieio, evt3, lz4
 from bioplastic.export.aer.address import in_order
@@ -36,6 +37,8 @@ from bioplastic.export.nir.graph import canonical
 from bioplastic.export.plastic import bundle as plastic_bundle
 from bioplastic.export.plastic import rule as plastic_rule
 from bioplastic.export.plastic import trains as plastic_trains
+from bioplastic.export.sanafe import cable as cables
+from bioplastic.export.sanafe.branch import TapSynapses, cable_taps
 from bioplastic.export.sonata import network as sonata_network
 from bioplastic.export.sonata import spikes as sonata
 from bioplastic.export.spinnaker import target as spinnaker
@@ -336,6 +339,21 @@ def _graph(name: str, read: Callable[[Path], Any]) -> Target:
     return Target({name: _nir()[name]}, lambda folder: read(folder / name), _one)
 
 
+def _cable() -> Files:
+    """One neuron with two taps, four sources, 40 steps."""
+    ampa = (ExponentialCurrent(name="ampa", tau=4 * ms),)
+    chain = [Compartment(name=n, g_c=20 * nS, receptors=ampa) for n in ("near", "far")]
+    taps = cable_taps(chain, LIF(c_m=150 * pF), dt=0.25 * ms, unit=0.05 * mV)
+    source = np.arange(4)
+    synapses = TapSynapses(
+        source=source, neuron=source * 0, site=["near.ampa", "far.ampa"] * 2,
+        weight=np.full(4, 1e-9), delay=source * 0 + 1,
+    )  # fmt: skip
+    raster = np.random.default_rng(1).integers(0, 2, (4, 40))
+    with tempfile.TemporaryDirectory() as held:
+        return _held(cables.write(cables.made(taps, synapses, raster, 1), Path(held) / "b"))
+
+
 def _rules() -> Files:
     """A rule on both targets, one that only Loihi holds, one on none."""
     pre, post = plastic_trains.forced(0.03)
@@ -456,6 +474,7 @@ MAKERS: dict[str, Callable[[], Target]] = {
         nir.GOLDEN, lambda path: nir_golden.read(path, canonical(_loihi()[0]))
     ),
     "eieio": lambda: Target(_exported(eieio), eieio.read, _sealed),
+    "cable": lambda: Target(_cable(), cables.read, _sealed),
     "plasticity": lambda: Target(_rules(), plastic_bundle.read, _sealed),
     "spinnaker": lambda: Target(_pynn(), spinnaker_verify.read, _sealed),
     "state": lambda: _file("x.h5", _state, State.load),

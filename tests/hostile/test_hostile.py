@@ -26,7 +26,7 @@ LONG = {
     "json": 8000, "aedat2-file": 10_000, "aedat2": 6000, "aedat4-file": 10_000, "aedat4": 6000,
     "lz4": 10_000, "evt3-file": 10_000, "evt3": 6000, "sonata": 4000, "sonata-network": 3000,
     "bundle": 6000, "xylo": 4000, "nir-flat": 3000, "nir-nested": 1500, "nir-golden": 3000,
-    "eieio": 6000, "plasticity": 4000, "spinnaker": 4000, "state": 6000,
+    "eieio": 6000, "cable": 4000, "plasticity": 4000, "spinnaker": 4000, "state": 6000,
 }  # fmt: skip
 """Broken files of the study by reader, more than 100 000 in all."""
 

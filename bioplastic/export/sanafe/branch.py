@@ -21,17 +21,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import e
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from brian2 import amp, farad, second, siemens, volt
 
-from bioplastic.atomic import publish
 from bioplastic.description import LIF, AlphaCurrent
 from bioplastic.description.dendrite import Compartment, DendriticTree
 from bioplastic.errors import UnsupportedModel, UsageError, nearest
-from bioplastic.export.sanafe import network as sanafe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,53 +178,14 @@ def _lost(chain: tuple[Compartment, ...], soma: LIF, unit: Any, leak: float) -> 
     return tuple(lost)
 
 
-def write(
-    taps: Taps, synapses: TapSynapses, raster: np.ndarray, neurons: int, folder: Path
-) -> Path:
-    """Write `architecture.yaml` and `network.yaml` into a new folder; group i → group n.
-
-    raster   (S, steps) of 0 and 1: the spikes of the sources
-    neurons  N; a unit of taps each, all on core 0.0
-    Raises UnsupportedModel for delays other than one step and for more than one core holds,
-    UsageError for indices or sites that are not there. The folder is complete or absent.
-    """
-    given = np.asarray(raster)
-    if given.ndim != 2 or not given.size or not np.isin(given, (0, 1)).all():
-        raise UsageError(f"raster of {given.shape}: must be (sources, steps) of 0 and 1")
-    jumps = tap_weights(taps, synapses, len(given), neurons)
-    if len(given) + neurons > sanafe.PER_CORE:
-        raise UnsupportedModel(
-            f"{neurons} neurons and {len(given)} sources: a core holds {sanafe.PER_CORE}"
-        )
-    text = sanafe.chip(
-        len(given), dendrite=f"dendrite[0..{neurons + len(given) - 1}]", model="taps"
-    )
-    lines = _network(taps, given, neurons)
-    lines += [
-        f"    - i.{i} -> n.{j}: {{weight: {float(w)!r}, tap: {k}}}"
-        for i, j, (k, w) in zip(synapses.source, synapses.neuron, jumps, strict=True)
-    ]
-    lines += ["mappings:"]
-    # A unit of taps is one state: an input that shares it would be given the neuron's potential.
-    lines += [
-        f"  - i.{i}: [core: 0.0, soma: 'given[{i}]', dendrite: 'dendrite[{neurons + i}]']"
-        for i in range(len(given))
-    ]
-    lines += [
-        f"  - n.{j}: [core: 0.0, soma: lif, dendrite: 'dendrite[{j}]']" for j in range(neurons)
-    ]
-
-    def fill(partial: Path) -> None:
-        (partial / sanafe.ARCHITECTURE).write_text(text, encoding="ascii")
-        (partial / sanafe.NETWORK).write_text("\n".join(lines) + "\n", encoding="ascii")
-
-    return publish(folder, fill)
-
-
 def tap_weights(
     taps: Taps, synapses: TapSynapses, sources: int, neurons: int
 ) -> list[tuple[int, float]]:
-    """(tap, jump of y) of each synapse; raises as `write`."""
+    """(tap, jump of y) of each synapse.
+
+    Raises UnsupportedModel for delays other than one step, UsageError for indices or sites that are
+    not there.
+    """
     s = synapses
     if len({len(s.source), len(s.neuron), len(s.site), len(s.weight), len(s.delay)}) > 1:
         raise UsageError("synapses: source, neuron, site, weight and delay differ in length")
@@ -247,26 +205,3 @@ def tap_weights(
         (taps.gain[name][0], taps.gain[name][1] * float(w))
         for name, w in zip(s.site, s.weight, strict=True)
     ]
-
-
-def _network(taps: Taps, given: np.ndarray, neurons: int) -> list[str]:
-    lines = ["network:", "  name: cable", "  groups:", "    - name: i"]
-    lines += ["      attributes: [log_spikes: true]", "      neurons:"]
-    for i, row in enumerate(given):
-        spikes = ", ".join(str(int(x)) for x in row)
-        lines.append(f"        - {i}: [soma_hw_name: 'given[{i}]', spikes: [{spikes}]]")
-    soma = (
-        f"threshold: {taps.threshold!r}, reset: {taps.reset!r}, leak_decay: {taps.leak!r},"
-        f" bias: {taps.bias!r}, force_update: true"
-    )
-    line = f"taps: {len(taps.time)}, time_constants: {taps.time.tolist()}"
-    if len(taps.space):
-        line += f", space_constants: {taps.space.tolist()}"
-    lines += [
-        "    - name: n",
-        "      attributes: [soma_hw_name: lif, synapse_hw_name: synapse, log_spikes: true,"
-        " log_potential: true, force_dendrite_update: true]",
-        "      neurons:",
-    ]
-    lines += [f"        - {j}: [soma: {{{soma}}}, dendrite: {{{line}}}]" for j in range(neurons)]
-    return [*lines, "  edges:"]
