@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
-from bioplastic.kernels.compiled import inner
+from bioplastic.kernels.compiled import entry, inner
 from bioplastic.kernels.feedforward.layer import EventDriven, Layer, TimeBatched, unpack
 from bioplastic.kernels.feedforward.reference import State
 from bioplastic.quantize.fixed_point import PROPAGATOR
@@ -73,16 +72,16 @@ def _emit(found: Any, spiking: Any, count: Any) -> None:
         found[n >> 5] |= np.int32(1) << np.int32(n & 31)
 
 
-@nb.njit(cache=True)
+@entry
 def _events(
     given: Any, found: Any, v: Any, refractory: Any, theta: Any, current: Any, rise: Any,
     numbers: Any, channels: Any, offset: Any,
+    total: Any, spiking: Any,
     delay: Any, channel: Any, scale: Any, ptr: Any, post: Any, weight: Any,
 ) -> None:  # fmt: skip
-    """All steps of all inputs, event-driven."""
+    """All steps of all inputs, event-driven; total and spiking (N,) int64 are room to work in."""
     batch, steps, _ = found.shape
     reach = given.shape[1] - steps
-    total, spiking = np.empty(v.shape[1], np.int64), np.empty(v.shape[1], np.int64)
     for b in range(batch):
         for t in range(steps):
             count = _integrate(
@@ -104,14 +103,13 @@ def _events(
                         i += 1
 
 
-@nb.njit(cache=True)
+@entry
 def _scan(
     drive: Any, found: Any, v: Any, refractory: Any, theta: Any, current: Any, rise: Any,
-    numbers: Any, channels: Any, offset: Any,
+    numbers: Any, channels: Any, offset: Any, total: Any, spiking: Any,
 ) -> None:  # fmt: skip
     """Steps of all inputs whose arrivals are known, drive (B, T, C, N) int32."""
     batch, steps, _ = found.shape
-    total, spiking = np.empty(v.shape[1], np.int64), np.empty(v.shape[1], np.int64)
     for b in range(batch):
         for t in range(steps):
             count = _integrate(
@@ -133,10 +131,11 @@ def advance(
     size = layer.population.size
     found = np.empty((len(given), steps, (size + 31) // 32), np.int32)
     state = [x[name] for name in ("v", "refractory", "theta", "current", "rise")]
-    neurons = layer.numbers, layer.channels, layer.population.offset
+    room = np.empty((2, size), np.int64)
+    neurons = layer.numbers, layer.channels, layer.population.offset, *room
     if isinstance(method, EventDriven):
         r = layer.rows
-        _events(  # type: ignore[call-arg]
+        _events(
             given, found, *state, *neurons, r.delay, r.channel, r.scale, r.ptr, r.post, r.weight
         )
         return found
@@ -144,7 +143,7 @@ def advance(
     for first in range(0, steps, method.steps):
         part = found[:, first : first + method.steps]
         drive = arrivals(layer, given[:, first : first + reach + part.shape[1]], part.shape[1])
-        _scan(drive, part, *state, *neurons)  # type: ignore[call-arg]
+        _scan(drive, part, *state, *neurons)
     return found
 
 
