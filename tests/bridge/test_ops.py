@@ -130,7 +130,7 @@ def test_a_batch_of_circuits_has_a_seed_each(circuit):
     assert not torch.equal(found.made["winners"][0], found.made["winners"][1])
 
 
-def sparse_arguments():
+def sparse_arguments(_):
     lowered = lower(learner(), DT, fraction=8)
     module = IntegerModule(lowered)
     rng = np.random.default_rng(3)
@@ -138,7 +138,7 @@ def sparse_arguments():
     return module, [drawn_spikes(rng, lowered, 2, 12, 0.2)], state
 
 
-def layer_arguments():
+def layer_arguments(_):
     drawn = case(
         np.random.default_rng(5), batch=2, steps=12, density=0.3, sizes=[33, 40, 5], longest=4,
         levels=3, parallel=2, alpha=True, adaptive=True, t_ref=2, offset=0.6,
@@ -147,22 +147,24 @@ def layer_arguments():
     return module, [torch.from_numpy(drawn.spikes)], module.initial_state(2)
 
 
-ARGUMENTS = {"sparse": sparse_arguments, "feedforward": layer_arguments}
+def circuit_arguments(circuit):
+    lowered, symbols, steps = scenario(circuit, "everything")
+    module = IntegerModule(lowered)
+    symbols_, phase = (torch.cat([t, t]) for t in shown(lowered, symbols, steps))
+    return module, [symbols_, phase], module.initial_state(2, seeds=[4, 5])
+
+
+ARGUMENTS = {
+    "sparse": sparse_arguments, "feedforward": layer_arguments, "circuit": circuit_arguments,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("op", ARGUMENTS)
-def test_ops_keep_the_rules_of_torch(op):
-    module, spikes, state = ARGUMENTS[op]()
-    check_state(module, spikes[0], state)
-    arguments = (*spikes, list(state.tensors), module.prepared.key)
+def test_ops_keep_the_rules_of_torch(op, circuit):
+    module, given_, state = ARGUMENTS[op](circuit)
+    check_state(module, given_[0], state)
+    arguments = (*given_, list(state.tensors), module.prepared.key)
     torch.library.opcheck(getattr(torch.ops.bioplastic, op).default, arguments)
-
-
-def test_the_circuit_op_keeps_the_rules_of_torch(circuit):
-    lowered, symbols, steps = scenario(circuit, "everything")
-    module = IntegerModule(lowered)
-    arguments = (*shown(lowered, symbols, steps), list(module.initial_state().tensors))
-    torch.library.opcheck(torch.ops.bioplastic.circuit.default, (*arguments, module.prepared.key))
 
 
 class Twice(torch.nn.Module):
@@ -182,9 +184,9 @@ class Twice(torch.nn.Module):
 @pytest.mark.parametrize(
     "backend", ["aot_eager", pytest.param("inductor", marks=[pytest.mark.slow, pytest.mark.study])]
 )
-def test_compiled_as_one_graph_it_gives_the_same_bits(op, backend):
+def test_compiled_as_one_graph_it_gives_the_same_bits(op, backend, circuit):
     torch._dynamo.reset()
-    module, spikes, state = ARGUMENTS[op]()
+    module, spikes, state = ARGUMENTS[op](circuit)
     twice = Twice(module)
     wanted, end = twice(spikes[0], state)
     found, after = torch.compile(twice, fullgraph=True, backend=backend)(spikes[0], state)
@@ -194,8 +196,9 @@ def test_compiled_as_one_graph_it_gives_the_same_bits(op, backend):
     assert end.difference(state) != []
 
 
-def test_exported_it_gives_the_same_bits():
-    module, spikes, state = sparse_arguments()
+@pytest.mark.parametrize("op", ARGUMENTS)
+def test_exported_it_gives_the_same_bits(op, circuit):
+    module, spikes, state = ARGUMENTS[op](circuit)
     found, after = torch.export.export(module, (spikes[0], state)).module()(spikes[0], state)
     wanted, end = module(spikes[0], state)
     assert torch.equal(found, wanted)
@@ -203,7 +206,7 @@ def test_exported_it_gives_the_same_bits():
 
 
 def test_results_share_no_memory_with_what_was_given_or_with_each_other():
-    module, spikes, state = sparse_arguments()
+    module, spikes, state = sparse_arguments(None)
     for steps in (0, 12):
         found = torch.ops.bioplastic.sparse(
             spikes[0][:, :steps], list(state.tensors), module.prepared.key
@@ -217,7 +220,7 @@ def test_results_share_no_memory_with_what_was_given_or_with_each_other():
 
 
 def test_spikes_beyond_the_last_neuron_do_not_count():
-    module, spikes, state = sparse_arguments()
+    module, spikes, state = sparse_arguments(None)
     dirty = spikes[0].clone()
     dirty[..., 1] |= ~1  # 33 neurons: one bit of the second word
     found, end = module(dirty, state)
