@@ -19,7 +19,6 @@ from bioplastic.quantize import lower
 from tests.bridge.scenes import drawn_spikes
 from tests.circuit.test_gpu import scenario
 from tests.feedforward.drawn import case
-from tests.sparse_gpu.conftest import _patched_once as _patched_once
 from tests.sparse_gpu.test_gpu import DT, balanced, learner
 from tests.sparse_gpu.test_launch import strangers
 

@@ -30,8 +30,8 @@ from bioplastic.kernels.circuit.reference import run as reference
 from bioplastic.kernels.circuit.run import run_circuit, run_circuits
 from bioplastic.quantize.circuit_program import COUNTERS, State, fresh_trace
 from tests.circuit.drawn import SHORT, circuits
+from tests.interpreter import INTERPRETED
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 WORK = [COUNTERS.index(name) for name in ("neuron_updates", "empty_steps")]
 SLOW = EscapeRace(start=26.0)  # nats, of which 24 are gone at the end of a race of 12 ms
 SCENARIOS: dict[str, dict[str, Any]] = {
@@ -209,13 +209,28 @@ def test_the_table_of_children_is_the_one_that_recruitment_builds():
             at = (at + 1) % len(table)
 
 
-@pytest.mark.study
-@settings(
-    max_examples=2000,
+some = settings(
+    max_examples=100,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # the interpreter is too slow to shrink in
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@some
+@given(drawn=circuits(longest=2))
+def test_drawn_circuits_agree(gpu, circuit, drawn):
+    symbols, size, changes = drawn
+    lowered, shown, steps = circuit(symbols, size, **changes)
+    wanted, found = (
+        outcome(run, lowered.program, lowered.state, shown, steps)[1]
+        for run in (reference, gpu.run)
+    )
+    assert_agree(wanted, found)
+
+
+@pytest.mark.study
+@settings(some, max_examples=2000)
 @given(drawn=circuits(longest=4))
 def test_many_circuits_agree(gpu, circuit, drawn):
     symbols, size, changes = drawn

@@ -16,8 +16,8 @@ from bioplastic.errors import UsageError
 from bioplastic.kernels.feedforward.layer import EventDriven, TimeBatched
 from bioplastic.kernels.feedforward.run import run
 from tests.feedforward.drawn import case, cases, same
+from tests.interpreter import INTERPRETED
 
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 PLAIN = {
     "longest": 2, "levels": 3, "parallel": 2, "alpha": True, "adaptive": True, "t_ref": 2,
 }  # fmt: skip
@@ -46,15 +46,15 @@ def test_the_rest_in_the_interpreter(marks):
     assert done.returncode == 0, done.stdout
 
 
-few = settings(
-    max_examples=24,
+some = settings(
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
 @pytest.mark.usefixtures("gpu")
-@few
+@some
 @given(drawn=cases(sizes=(1, 3, 33), steps=4, depth=2, longest=(0, 1)))
 def test_gpu_agrees_in_every_bit(drawn):
     agree(drawn)
@@ -62,7 +62,7 @@ def test_gpu_agrees_in_every_bit(drawn):
 
 @pytest.mark.study
 @pytest.mark.usefixtures("gpu")
-@settings(few, max_examples=2000)
+@settings(some, max_examples=2000)
 @given(drawn=cases(steps=8, longest=(0, 1, 4)))
 def test_gpu_agrees_on_many_drawn_layers(drawn):
     agree(drawn)

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from bioplastic.errors import UsageError
 from bioplastic.kernels.hypervector.operations import bind, bundle, distance, permute
 from bioplastic.kernels.hypervector.vector import Hypervectors, last_word, pack
-
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+from tests.interpreter import INTERPRETED
 
 
 @pytest.fixture
@@ -46,17 +45,28 @@ def test_gpu_agrees_in_every_bit(dimension):
     agree(dimension, 6, dimension, {0, 1, 31, 32, dimension - 1, 77})
 
 
-@pytest.mark.study
-@pytest.mark.usefixtures("gpu")
-@settings(
-    max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+some = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
+drawn = given(
     dimension=st.one_of(st.sampled_from([1, 63, 64, 65, 500, 1000]), st.integers(1, 2000)),
     many=st.sampled_from([6, 8, 20]),
     seed=st.integers(0, 2**32 - 1),
     shift=st.integers(-3000, 3000),
 )
+
+
+@pytest.mark.usefixtures("gpu")
+@some
+@drawn
+def test_gpu_agrees_on_drawn_vectors(dimension, many, seed, shift):
+    agree(dimension, many, seed, {shift})
+
+
+@pytest.mark.study
+@pytest.mark.usefixtures("gpu")
+@settings(some, max_examples=2000)
+@drawn
 def test_gpu_agrees_on_many_drawn_vectors(dimension, many, seed, shift):
     agree(dimension, many, seed, {shift})
 

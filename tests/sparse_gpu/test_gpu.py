@@ -40,13 +40,13 @@ from bioplastic.kernels.dispatch import KernelRun, run, run_batch
 from bioplastic.kernels.sparse.executors import OneProgram, Windows
 from bioplastic.kernels.sparse.state import initial_state
 from bioplastic.quantize import lower
-from tests.sparse_gpu.conftest import INTERPRETED
+from tests.interpreter import INTERPRETED
 
 DT = 0.1 * ms
 SAME = ("spikes", "synaptic_events", "weight_updates", "saturations")
 EXECUTORS = (Windows(block=32), OneProgram(block=32))
-few = settings(
-    max_examples=4,
+some = settings(
+    max_examples=100,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # the interpreter is too slow to shrink in
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -182,31 +182,61 @@ def networks(draw: st.DrawFn) -> Network:
     )
 
 
-def check(network: Network, seed: int, bits: int) -> None:
-    """Executors from the middle of a run, in two orders, against the reference."""
-    lowered = lower(network, DT, seed=seed, fraction=8, plastic_bits=bits)
-    state = run(lowered, PERIOD // 2).state
-    wanted = run(lowered, 9, backend="reference", state=state)
-    windows, one = EXECUTORS
-    a = [(1, "gpu", windows), (4, "gpu", one), (1, "cpu", None), (3, "gpu", windows)]
-    b = [(6, "gpu", windows), (3, "gpu", one)]
-    for pieces in (a, b):
-        assert_equal(chained(lowered, state, pieces), wanted)
+WINDOWS, ONE = EXECUTORS
+ORDERS = [
+    [(3, "gpu", WINDOWS)],
+    [(3, "gpu", ONE)],
+    [(1, "gpu", WINDOWS), (2, "gpu", ONE)],
+    [(2, "gpu", WINDOWS), (1, "cpu", None)],
+]
+
+
+def busy(lowered, steps: int, pick: int):
+    """A state one step before a spike, an onset or, where there is none, anywhere."""
+    found = run(lowered, steps)
+    records = [found.spikes[p.name] for p in lowered.populations] + list(found.onsets.values())
+    at = np.unique(np.concatenate([r.steps for r in records]))
+    chosen = at[pick % len(at)] if len(at) else pick % steps
+    return run(lowered, max(int(chosen) - 1, 0)).state
+
+
+def check(lowered, state, *orders) -> None:
+    """The steps of every order from `state`, executor after executor, against the reference."""
+    (steps,) = {sum(n for n, _, _ in order) for order in orders}
+    wanted = run(lowered, steps, backend="reference", state=state)
+    assert_equal(run(lowered, steps, state=state), wanted)
+    for order in orders:
+        assert_equal(chained(lowered, state, order), wanted)
+
+
+drawn = given(
+    network=networks(),
+    seed=st.integers(0, 2**32 - 1),
+    bits=st.sampled_from([8, 16]),
+    pick=st.integers(0, 10**6),
+    order=st.sampled_from(ORDERS),
+)
 
 
 @pytest.mark.usefixtures("gpu")
-@few
-@given(network=networks(), seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 16]))
-def test_executors_agree_on_drawn_networks(network, seed, bits):
-    check(network, seed, bits)
+@some
+@drawn
+def test_executors_agree_on_drawn_networks(network, seed, bits, pick, order):
+    lowered = lower(network, DT, seed=seed, fraction=8, plastic_bits=bits)
+    check(lowered, busy(lowered, PERIOD // 2, pick), order)
 
 
 @pytest.mark.study
 @pytest.mark.usefixtures("gpu")
-@settings(few, max_examples=2000)
-@given(network=networks(), seed=st.integers(0, 2**32 - 1), bits=st.sampled_from([8, 16]))
-def test_executors_agree_on_many_drawn_networks(network, seed, bits):
-    check(network, seed, bits)
+@settings(some, max_examples=2000)
+@drawn
+def test_executors_agree_on_many_drawn_networks(network, seed, bits, pick, order):
+    """From a busy moment, and from the middle of a run over windows of several steps."""
+    lowered = lower(network, DT, seed=seed, fraction=8, plastic_bits=bits)
+    check(lowered, busy(lowered, PERIOD // 2, pick), order)
+    a = [(1, "gpu", WINDOWS), (4, "gpu", ONE), (1, "cpu", None), (3, "gpu", WINDOWS)]
+    b = [(6, "gpu", WINDOWS), (3, "gpu", ONE)]
+    check(lowered, run(lowered, PERIOD // 2).state, a, b)
 
 
 def connected(rng, name, sizes, pre, post, weight, delay, rule=None, share=0.1, target="fast"):

@@ -34,35 +34,23 @@ from bioplastic.quantize.integer_population import IntegerConductance, IntegerLi
 from tests.equivalence.linear_networks import STEPS, conductance, cuba, dendritic, networks
 from tests.equivalence.test_linear import BRIAN, driven
 from tests.equivalence.test_trace_rule import PROGRAMS, connectivities, feed, rules
-from tests.sparse_gpu.conftest import INTERPRETED
-from tests.sparse_gpu.test_gpu import DT, EXECUTORS, assert_equal, chained, drawn_train, few
+from tests.interpreter import INTERPRETED
+from tests.sparse_gpu.test_gpu import (
+    DT,
+    EXECUTORS,
+    ORDERS,
+    WINDOWS,
+    assert_equal,
+    busy,
+    check,
+    drawn_train,
+    some,
+)
 from tests.sparse_gpu.test_launch import stretched
 
 pytestmark = pytest.mark.usefixtures("gpu")
-WINDOWS, ONE = EXECUTORS
-ORDERS = [
-    [(3, "gpu", WINDOWS)],
-    [(3, "gpu", ONE)],
-    [(1, "gpu", WINDOWS), (2, "gpu", ONE)],
-    [(2, "gpu", WINDOWS), (1, "cpu", None)],
-]
 sizes = st.sampled_from([1, 3, 5, 33])
 seeds = st.integers(0, 2**32 - 1)
-
-
-def busy(lowered, steps: int, pick: int):
-    """A state one step before a spike, an onset or, where there is none, anywhere."""
-    found = run(lowered, steps)
-    records = [found.spikes[p.name] for p in lowered.populations] + list(found.onsets.values())
-    at = np.unique(np.concatenate([r.steps for r in records]))
-    chosen = at[pick % len(at)] if len(at) else pick % steps
-    return run(lowered, max(int(chosen) - 1, 0)).state
-
-
-def check(lowered, state, order) -> None:
-    """The steps of `order` from `state`, executor after executor, against the reference."""
-    wanted = run(lowered, sum(n for n, _, _ in order), backend="reference", state=state)
-    assert_equal(chained(lowered, state, order), wanted)
 
 
 drawn_states = given(
@@ -77,14 +65,14 @@ def agree_on_states(network, pick, order):
     check(lowered, busy(lowered, STEPS, pick), order)
 
 
-@settings(few, max_examples=20)
+@some
 @drawn_states
 def test_neurons_agree_on_drawn_networks(network, pick, order):
     agree_on_states(network, pick, order)
 
 
 @pytest.mark.study
-@settings(few, max_examples=1000)
+@settings(some, max_examples=1000)
 @drawn_states
 def test_neurons_agree_on_many_drawn_networks(network, pick, order):
     agree_on_states(network, pick, order)
@@ -107,14 +95,14 @@ drawn_learners = given(
 )
 
 
-@settings(few, max_examples=6)
+@some
 @drawn_learners
 def test_programs_agree_on_drawn_networks(lowered, pick, order):
     check(lowered, busy(lowered, 200, pick), order)
 
 
 @pytest.mark.study
-@settings(few, max_examples=1000)
+@settings(some, max_examples=1000)
 @drawn_learners
 def test_programs_agree_on_many_drawn_networks(lowered, pick, order):
     check(lowered, busy(lowered, 200, pick), order)

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from bioplastic.errors import UsageError
 from bioplastic.kernels.spikecode.codes import CODES, BinaryCount, TernaryCount, TwosComplement
-
-INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+from tests.interpreter import INTERPRETED
 
 
 @pytest.fixture
@@ -52,16 +51,31 @@ def test_gpu_agrees_in_every_bit(code, size):
     assert np.array_equal(code().decode(wanted, backend="gpu"), x)
 
 
-@pytest.mark.study
-@pytest.mark.usefixtures("gpu")
-@settings(
-    max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+some = settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(
+drawn = given(
     code=st.sampled_from(CODES), size=st.integers(0, 70), seed=st.integers(0, 2**32 - 1),
     largest=st.integers(0, 40),
 )  # fmt: skip
+
+
+@pytest.mark.usefixtures("gpu")
+@some
+@drawn
+def test_gpu_agrees_on_drawn_numbers(code, size, seed, largest):
+    agree(code, size, seed, largest)
+
+
+@pytest.mark.study
+@pytest.mark.usefixtures("gpu")
+@settings(some, max_examples=2000)
+@drawn
 def test_gpu_agrees_on_many_drawn_numbers(code, size, seed, largest):
+    agree(code, size, seed, largest)
+
+
+def agree(code, size, seed, largest):
     low = -largest if code in (TernaryCount, TwosComplement) else 0
     x = np.random.default_rng(seed).integers(low, largest + 1, size)
     wanted = code().encode(x, largest + 2, saturate=True, backend="reference").spikes
