@@ -130,6 +130,21 @@ def test_a_forged_trace_does_not_verify(folder, capsys):
     assert "differs  step 9, n[0]: the tool spikes" in capsys.readouterr().out
 
 
+def test_an_interpreter_that_is_none(folder, capsys, monkeypatch):
+    """Named from where the command runs; a file that cannot run fails in one line."""
+    monkeypatch.chdir(folder.parent)
+    words = ["verify", str(folder), "--with", "lava", "--python", "python"]
+    here = folder.parent / "python"
+    here.write_text("#!/bin/sh\nexit 1\n")
+    assert cli.main(words) == 1
+    assert "failed   " in (said := capsys.readouterr().out)
+    assert f"{here}: cannot be run (Permission denied)" in said
+    here.chmod(0o755)
+    assert cli.main(words) == 1
+    assert f"absent   lava is not installed in {here}" in capsys.readouterr().out
+    here.unlink()
+
+
 def test_the_command(folder, capsys, monkeypatch):
     monkeypatch.delenv(verify.VARIABLE, raising=False)
     monkeypatch.chdir(folder.parent)
@@ -141,6 +156,7 @@ def test_the_command(folder, capsys, monkeypatch):
     for words, message in (
         (["--with", "lav"], "no verifier 'lav'; did you mean 'lava'"),
         (["--python", "nowhere"], "nowhere: no such interpreter"),
+        (["--python", "."], ".: no such interpreter"),
         (["--timeout", "0"], "--timeout 0: must be above 0 s"),
     ):
         assert cli.main(["verify", str(folder), *words]) == 2

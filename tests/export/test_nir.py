@@ -345,10 +345,11 @@ def test_norse_is_not_asked_what_nir_cannot_hold(tmp_path, monkeypatch):
     monkeypatch.delenv(foreign.IMPORTERS[0], raising=False)
     monkeypatch.chdir(tmp_path)
     assert verify.interpreter(None, "norse") is None
-    made = bundles.made(one(vth=9), {}, 3)
+    made = bundles.made(one(vth=1), {}, 3)
     found = verify.verify(made, tmp_path, "norse", python=None, seconds=9)
     assert found.outcome == "unable"
     assert "population 'n': v decays (dv = 163)" in found.message
+    assert "by up to 126; in the trace v stays 64 from its threshold" in found.message
     found = verify.verify(bundles.made(one(dv=0), {}, 3), tmp_path, "norse", python=None, seconds=9)
     assert found.outcome == "absent"
     assert "make importers" in found.message

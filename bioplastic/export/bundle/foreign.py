@@ -66,7 +66,7 @@ def interpreter(given: str | Path | None = None, tool: str = "") -> Path | None:
     if named:
         if not Path(named).is_file():
             raise UsageError(f"{named}: no such interpreter; make {made} builds one")
-        return Path(named)
+        return Path(named).absolute()
     return default.absolute() if default.is_file() else None
 
 
@@ -81,7 +81,15 @@ def run(
     if python is None:
         raise Absent(f"no verifier environment: make verifiers, or set {VARIABLE}")
     asked = f"import importlib.util as u, sys; sys.exit(u.find_spec({module!r}) is None)"
-    if subprocess.run([str(python), "-c", asked], cwd=where, check=False).returncode:
+    try:
+        found = subprocess.run(
+            [str(python), "-c", asked], cwd=where, capture_output=True, timeout=seconds, check=False
+        )
+    except OSError as error:
+        raise Failed(f"{python}: cannot be run ({error.strerror})") from None
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{python}: does not answer in {seconds:g} s") from None
+    if found.returncode:
         raise Absent(f"{module} is not installed in {python}")
     command = [str(python), str(SCRIPTS / script), *arguments]
     try:

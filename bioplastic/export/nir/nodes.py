@@ -54,19 +54,32 @@ def memoryless(network: LoihiNetwork, p: LoihiPopulation) -> bool:
     return bool(last + above <= threshold < last + step - below)
 
 
-def inexact(network: LoihiNetwork, p: LoihiPopulation) -> str:
-    """Why the node of a population may spike at other steps than the chip; "" where it cannot."""
+def unlike(network: LoihiNetwork, p: LoihiPopulation) -> str:
+    """What the chip does and the node of a population does not; "" where there is nothing."""
     if p.refractory != 1:
         return f"a refractory period of {p.refractory} steps, which NIR has not"
-    if p.du != DECAY_MAX:
-        return f"u decays (du = {p.du}) and is rounded on the chip, not in NIR"
-    if p.dv and not memoryless(network, p):
-        return f"v decays (dv = {p.dv}) and is rounded on the chip, not in NIR"
     post, charge = charges(network, p.name)
     most = np.bincount(post, weights=np.abs(charge), minlength=p.size).max(initial=0)
     if most >= 1 << (STATE_BITS - 1):
         return f"charges of one step can add up to {int(most):,}: u wraps at 24 bits on the chip"
     return ""
+
+
+def rounded(network: LoihiNetwork, p: LoihiPopulation) -> str:
+    """What the chip rounds and NIR does not; "" where there is nothing or it moves no spike."""
+    if p.du != DECAY_MAX:
+        return f"u decays (du = {p.du}) and is rounded on the chip, not in NIR"
+    if p.dv and not memoryless(network, p):
+        return f"v decays (dv = {p.dv}) and is rounded on the chip, not in NIR"
+    return ""
+
+
+def inexact(network: LoihiNetwork, p: LoihiPopulation) -> str:
+    """Why the node of a population may spike at other steps than the chip; "" where it cannot.
+
+    `rounding.undecided` says whether it does so in a given trace.
+    """
+    return unlike(network, p) or rounded(network, p)
 
 
 def scale(network: LoihiNetwork, p: LoihiPopulation) -> float:

@@ -9,7 +9,7 @@ from bioplastic.errors import UnsupportedModel
 from bioplastic.export.bundle import foreign
 from bioplastic.export.bundle.folder import Bundle, Spikes
 from bioplastic.export.nir import target as nir
-from bioplastic.export.nir.nodes import inexact
+from bioplastic.export.nir.rounding import judged
 
 
 def of_bundle(
@@ -21,10 +21,9 @@ def of_bundle(
     large; Absent and Failed as `foreign.run` does.
     """
     network = bundle.network
-    for p in network.populations:
-        reason = inexact(network, p)
-        if reason:
-            raise UnsupportedModel(f"NIR: population {p.name!r}: {reason}")
+    for name, found in judged(network, bundle.stimulus, bundle.steps).items():
+        if not found.decided:
+            raise UnsupportedModel(f"NIR: population {name!r}: {found.reason}")
     if python is None:
         raise foreign.Absent(f"no importers: make importers, or set {foreign.IMPORTERS[0]}")
     with tempfile.TemporaryDirectory(prefix="bioplastic-verify-") as held:

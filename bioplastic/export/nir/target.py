@@ -24,7 +24,7 @@ from bioplastic.export.nir import golden as nir_golden
 from bioplastic.export.nir import read as nir_read
 from bioplastic.export.nir.graph import canonical, flat
 from bioplastic.export.nir.nested import dense_entries, nested
-from bioplastic.export.nir.nodes import inexact
+from bioplastic.export.nir.rounding import judged
 from bioplastic.learned import Learned
 from bioplastic.quantize.loihi import LoihiNetwork
 
@@ -67,9 +67,9 @@ class Ready:
             f"  matrices: {self.entries:,} numbers, {4 * self.entries:,} of {LIMIT:,} bytes in a"
             f" reader; NIR has no sparse synapses{mark}",
         ]
-        for p in net.populations:
-            reason = inexact(net, p)
-            found += [f"  {p.name}: not spike for spike: {reason}"] if reason else []
+        for name, held in judged(net, *self.made.trace()).items():
+            same = "the same spikes, though" if held.decided else "not spike for spike:"
+            found.append(f"  {name}: {same} {held.reason}")
         rules = len(self.about.get("plasticity", {}))
         return [*found, f"  plasticity rules, in metadata only: {rules}", *self.made.lines()]
 
