@@ -129,9 +129,10 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
     """The page in reading order."""
     s = found.standings
     made: list[Panel | Table | Note] = [
-        Note(key="question", title="Question and protocol", text=_protocol(found)),
-        Note(key="verdict", title="Verdict", text=_verdicts(found)),
+        Note(key="question", title="Question", text=f"{QUESTION}\n\n{READING}"),
         tables.summary(s),
+        _verdicts(found),
+        _protocols(found),
         panels.each_task(
             "scores", "Every seed of every learner", s, figures.scores,
             "Marks: seeds; dots: means; bars: 95 % intervals. Blue local, purple three-factor,"
@@ -164,20 +165,28 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
     return made
 
 
-def _protocol(found: Comparison) -> str:
-    lines = [f"{s.name}: {s.question} {s.protocol}" for s in found.standings]
-    left = [f"{name} was not run: {why}" for name, why in found.left_out.items()]
-    return "\n\n".join([QUESTION, *lines, *left, READING])
+def _protocols(found: Comparison) -> Table:
+    """What each task asks and how, then the tasks that were not run."""
+    rows = [(s.name, s.question, s.protocol) for s in found.standings]
+    rows += [(name, "not run", why) for name, why in found.left_out.items()]
+    return Table(
+        key="protocol", title="Protocol", columns=("task", "question", "protocol"), rows=rows,
+        caption="Equal for every learner of a task, and fixed before anybody was measured.",
+        tight=True,
+    )  # fmt: skip
 
 
-def _verdicts(found: Comparison) -> str:
-    said = [sentences(found, s) for s in found.standings]
-    said += [
-        f"{task}: nobody was measured yet."
-        for task in found.lacking
-        if task not in {s.name for s in found.standings}
-    ]
-    return "\n\n".join(said) or "Nothing was run."
+def _verdicts(found: Comparison) -> Table:
+    """What may be said of each task."""
+    rows = [(s.name, sentences(found, s)) for s in found.standings]
+    have = {s.name for s in found.standings}
+    rows += [(t, "Nobody was measured yet.") for t in found.lacking if t not in have]
+    return Table(
+        key="verdict", title="Verdict", columns=("task", "who wins, by how much, how certain"),
+        rows=rows or [("none", "Nothing was run.")],
+        caption="“Not told apart”: the interval of the difference holds 0; it takes"
+        f" {FEWEST} seeds to have one.",
+    )  # fmt: skip
 
 
 def sentences(found: Comparison, s: Standing) -> str:

@@ -44,7 +44,7 @@ def summary(standings: Sequence[Standing]) -> Table:
     names = [verdict.NAMES[g] for g in groups]
     return Table(
         key="summary", title="The best of each kind",
-        caption="Bold wins beyond doubt, by the rules at the end of the first section.",
+        caption="Bold wins beyond doubt, by the rules above.",
         columns=("task", "metric", *names, "published, not run", "target"), rows=rows, bold=bold,
         tight=True,
     )  # fmt: skip

@@ -101,6 +101,7 @@ def test_nothing_is_bold_below_five_seeds():
     )
     assert not found.certain
     assert any("5 seeds or more" in c for c in verdict.changes(found))
+    assert "but 4 seeds cannot tell" in " ".join(verdict.sentences(found))
 
 
 def test_higher_is_better_where_the_task_says_so():
@@ -184,7 +185,7 @@ def test_a_rival_that_ends_ahead_is_named():
 def test_nobody_has_a_figure():
     found = rank(records("ours", "local", [np.nan] * 3, note="unsuited: x"))
     assert found.best is None
-    assert "nobody has a figure" in verdict.sentences(found)[0]
+    assert "Nobody has a figure" in verdict.sentences(found)[0]
 
 
 BASE = {"executions": 4, "plastic_synapses": 9}

@@ -11,7 +11,7 @@ from bioplastic.learning.compare.cells import Cell, Store
 from bioplastic.plot import compare as figures
 from bioplastic.report import compare as report
 from bioplastic.report import render
-from bioplastic.result import Note, Panel, Table
+from bioplastic.result import Panel, Table
 from tests.learning import compare_fakes as fakes
 
 
@@ -43,8 +43,8 @@ def table(result, key) -> Table:
 def test_parts_are_there_in_reading_order(result):
     keys = [s.key for s in result.sections]
     assert keys == [
-        "question", "verdict", "summary", "scores", "curves", "pareto", "task-toy", "further-toy",
-        "ablations", "locality", "changes", "search", "commands", "energy", "audit",
+        "question", "summary", "verdict", "protocol", "scores", "curves", "pareto", "task-toy",
+        "further-toy", "ablations", "locality", "changes", "search", "commands", "energy", "audit",
     ]  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_nobody_is_dropped(result):
     assert shown["away"][3] == "unavailable"
     assert shown["wild"][3] == "diverged"
     assert shown["flat"][3] == "one value"
-    (said,) = (s.text for s in result.sections if isinstance(s, Note) and s.key == "verdict")
+    ((_, said),) = table(result, "verdict").rows
     assert "No figure for large: unsuited: too small." in said
 
 
@@ -96,7 +96,8 @@ def test_page_says_what_was_left_out_and_marks_bold(result):
     page = render(
         name="compare", result=result, config_text="", manifest={}, figures={}, quick=False
     )
-    assert "jsb was not run: no file" in page
+    assert ("jsb", "not run", "no file") in table(result, "protocol").rows
+    assert "no file" in page
     assert page.count("<b>") >= 2
     assert 'class="tight"' in page
     assert "local rule 1" in result.headline

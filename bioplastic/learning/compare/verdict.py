@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from bioplastic.learning.compare.paired import FEWEST, LEVEL
-from bioplastic.learning.compare.table import Entry, Standing
+from bioplastic.learning.compare.table import Entry, Standing, versus
 
 NAMES = {
     "local": "local rule",
@@ -35,24 +35,26 @@ def apart(standing: Standing, a: float, b: float) -> str:
 
 
 def headline(standing: Standing) -> str:
-    """One sentence: the winner of the task, and how certain that is."""
+    """One sentence: who is best, and how certain that is."""
     best = standing.best
     if best is None:
-        return f"{standing.name}: nobody has a figure."
+        return "Nobody has a figure."
     kind = NAMES.get(best.group, best.group)
-    found = f"{best.learner} ({kind}) is best with {figure(best.score)} {standing.metric.unit}"
+    unit = standing.metric.unit
+    found = f"{best.learner} ({kind}) is best with {figure(best.score)} {unit}".strip()
     if len(standing.pairs) == 0:
-        return f"{standing.name}: {found.strip()}; there is nobody to compare it with."
+        return f"{found}; there is nobody to compare it with."
     if standing.certain:
-        return f"{standing.name}: {found.strip()}, better than all {len(standing.pairs)} others."
+        return f"{found}, better than all {len(standing.pairs)} others."
     doubt = _names(standing.doubtful)
-    return f"{standing.name}: {found.strip()}, but not certain against {doubt}."
+    return f"{found}, but not certain against {doubt}."
 
 
 def sentences(standing: Standing) -> list[str]:
     """The verdict of one task: winner, local rule against each other group, target, who is missing.
 
-    A win or a loss is called so only if the paired interval says so; else it is "not told apart".
+    A win or a loss is called so only if the paired interval says so; else it is "not told apart",
+    or where there are too few seeds for an interval, their number stands there.
     """
     found = [headline(standing)]
     ours = standing.first("local")
@@ -79,7 +81,15 @@ def _duel(standing: Standing, ours: Entry, rival: Entry) -> str:
     ahead = standing.better(ours.score, rival.score)
     if standing.apart(ours, rival):
         return f"{'beats' if ahead else 'loses to'} {who} by {amount}"
-    return f"is {amount} {'ahead of' if ahead else 'behind'} {who}, not told apart"
+    known = versus(ours, rival).interval.known
+    doubt = "not told apart" if known else f"but {_seeds(ours, rival)} cannot tell"
+    return f"is {amount} {'ahead of' if ahead else 'behind'} {who}, {doubt}"
+
+
+def _seeds(a: Entry, b: Entry) -> str:
+    """How many seeds two learners share."""
+    n = len(set(a.scores) & set(b.scores))
+    return f"{n} seed{'' if n == 1 else 's'}"
 
 
 def target(standing: Standing) -> str:
