@@ -4,6 +4,7 @@
 # make verifiers   the chip tools of `bioplastic verify`, in an environment of their own
 # make importers   readers of NIR, for `bioplastic verify --with norse` and `bioplastic conformance`
 # make oracle  the tests that need tools from elsewhere, after building that environment
+# make oracle-readers   every event file and SONATA in readers from elsewhere, which it installs
 # make lint   ruff and mypy                        make docs    the pages, in docs/_build/html
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,7 +17,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
 PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
-.PHONY: run install test study bench verifiers verifier-xylosim verifier-nengo importers oracle lint docs clean
+.PHONY: run install test study bench verifiers verifier-xylosim verifier-nengo importers readers oracle oracle-readers lint docs clean
 
 run: install
 	$(BIN)/bioplastic run sequence-prediction
@@ -68,6 +69,20 @@ importers: .importers/.installed .importers-old/.installed
 oracle: install verifiers
 	$(BIN)/python -m pytest -m oracle
 
+# readers of event files and of SONATA, beside the packages of .venv and not in it: some are GPL
+readers: .readers/.installed
+
+SITE = import sysconfig; print(sysconfig.get_path("purelib"))
+
+.readers/.installed: tests/export/readers.txt $(STAMP)
+	test -x .readers/bin/python || $(BIN)/python -m venv .readers
+	$(BIN)/python -c '$(SITE)' > "$$(.readers/bin/python -c '$(SITE)')/beside.pth"
+	.readers/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@
+
+oracle-readers: readers
+	.readers/bin/python -m pytest -m oracle tests/export/test_oracles.py tests/export/test_eieio.py
+
 # SynSense's simulator of Xylo states no licence: it has an environment of its own
 verifier-xylosim: .verifiers-xylosim/.installed
 
@@ -96,4 +111,4 @@ docs: $(VENV)/.installed-docs
 	@echo "docs/_build/html/index.html"
 
 clean:
-	rm -rf $(VENV) .verifiers .verifiers-xylosim .verifiers-nengo .importers .importers-old build dist *.egg-info docs/_build
+	rm -rf $(VENV) .verifiers .verifiers-xylosim .verifiers-nengo .importers .importers-old .readers build dist *.egg-info docs/_build

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import sys
 from pathlib import Path
 
@@ -145,9 +144,10 @@ def test_the_table(by_name):
 
 @pytest.mark.oracle
 def test_norse_keeps_loops_in_sub_graphs_and_exported_networks():
-    if not os.environ.get(conformance.IMPORTERS[0]):
+    python = conformance.interpreter("norse")
+    if python is None:
         pytest.skip(f"set {conformance.IMPORTERS[0]} to the Python of make importers")
-    report = conformance.examine("norse", conformance.interpreter("norse"))
+    report = conformance.examine("norse", python)
     verdicts = {f.case: f.verdict for f in report.findings}
     for name in ("chain", "whole-weights", "strict", "reset", "nested-loop", "network.nir"):
         assert verdicts[name] == "exact"
