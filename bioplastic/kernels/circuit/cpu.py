@@ -29,7 +29,8 @@ from bioplastic.kernels.circuit.cpu_output import (
     race_winner,
     read_out,
 )
-from bioplastic.kernels.circuit.cpu_parts import CHANGE, CROSS, TAUGHT, entry, inner, split
+from bioplastic.kernels.circuit.cpu_parts import CHANGE, CROSS, TAUGHT, split
+from bioplastic.kernels.compiled import entry, merged
 from bioplastic.quantize.circuit_program import (
     COUNTERS,
     DIRECT,
@@ -48,7 +49,7 @@ NEURON_UPDATES = COUNTERS.index("neuron_updates")
 EMPTY_STEPS = COUNTERS.index("empty_steps")
 
 
-@inner
+@merged
 def _deliver(ks, out, qu, now, count, counts):
     """Arrivals of this step, kind by kind; returns how many keys are awake."""
     slot = now % len(qu.queued)
@@ -81,7 +82,7 @@ def _deliver(ks, out, qu, now, count, counts):
     return count
 
 
-@inner
+@merged
 def _quiet(out, now, phase, spike_phase, queued, longest):
     """Steps from this phase on, at most `longest`, in which nothing is due but the keys.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bioplastic.kernels.circuit.cpu_parts import NEVER, inner
+from bioplastic.kernels.circuit.cpu_parts import NEVER
+from bioplastic.kernels.compiled import merged
 from bioplastic.quantize.circuit_program import COUNTERS, DIRECT, DRIVE, PRIME, TEACHER, VALUE
 
 KEY_SPIKES = COUNTERS.index("key_spikes")
@@ -13,7 +14,7 @@ BLOCKED = COUNTERS.index("blocked_arrivals")
 EXHAUSTED = COUNTERS.index("pool_exhausted")
 
 
-@inner
+@merged
 def _push(qu, delay, kind, a, b):
     slot = (qu.step[0] + delay) % len(qu.queued)
     n = qu.queued[slot]
@@ -21,7 +22,7 @@ def _push(qu, delay, kind, a, b):
     qu.queued[slot] = n + 1
 
 
-@inner
+@merged
 def slot_of(table, parent, symbol, at_parent, at_symbol):
     """(place, tag) of a grown pair in the open-addressing table, or of the free cell for it.
 
@@ -38,7 +39,7 @@ def slot_of(table, parent, symbol, at_parent, at_symbol):
         at = (at + 1) & mask
 
 
-@inner
+@merged
 def _adopt(ks, p, k, at, tag):
     """Enter the grown synapses of key k at their place in the table, and count them."""
     ks.table[at, 0], ks.table[at, 1] = tag, k
@@ -46,7 +47,7 @@ def _adopt(ks, p, k, at, tag):
     ks.by_symbol[p, ks.symbol[k]] += 1
 
 
-@inner
+@merged
 def adopt_all(ks):
     """Enter every grown key of every pool."""
     for p in range(len(ks.mature)):
@@ -56,13 +57,13 @@ def adopt_all(ks):
                 _adopt(ks, p, k, at, tag)
 
 
-@inner
+@merged
 def _trunc30(x):
     """x·2⁻³⁰ rounded toward zero."""
     return np.int32((x + ((x >> 63) & ((1 << 30) - 1))) >> 30)
 
 
-@inner
+@merged
 def wake(ks, count, k, p):
     """Put key k of pool p on the list of keys to integrate unless it is there already."""
     for m in range(count):
@@ -72,7 +73,7 @@ def wake(ks, count, k, p):
     return count + 1
 
 
-@inner
+@merged
 def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, awake, pool, fired, count):
     """Advance awake keys one step; fired[p] = who spikes, −1 = none.
 
@@ -100,7 +101,7 @@ def integrate(v, i, ref, p_vv, p_vi, p_ii, v_th, awake, pool, fired, count):
     return kept, any_fired, resting
 
 
-@inner
+@merged
 def shortest_rest(ref, awake, count):
     """Steps until the first awake key stops being refractory."""
     shortest = ref[awake[0]]
@@ -109,7 +110,7 @@ def shortest_rest(ref, awake, count):
     return shortest
 
 
-@inner
+@merged
 def rest(ref, awake, pool, count, steps):
     """Let `steps` steps pass for keys that only wait; returns how many stay awake."""
     kept = 0
@@ -122,7 +123,7 @@ def rest(ref, awake, pool, count, steps):
     return kept
 
 
-@inner
+@merged
 def arrive_prime(ks, e, key, now):
     """A parent's prime arrives: note how long it gates (the oldest note is dropped)."""
     slot, oldest = 0, NEVER
@@ -134,7 +135,7 @@ def arrive_prime(ks, e, key, now):
     until[slot] = now + ks.prime_window[e]
 
 
-@inner
+@merged
 def _noted_before(until, key, m, now):
     """Whether an earlier note of the same parent gates too: a window longer than a cycle."""
     found = False
@@ -143,7 +144,7 @@ def _noted_before(until, key, m, now):
     return found
 
 
-@inner
+@merged
 def arrive_drive(ks, p, symbol, now, count, counts):
     """A symbol reaches the gated synapses of pool p: children of gating parents, and the front.
 
@@ -178,7 +179,7 @@ def arrive_drive(ks, p, symbol, now, count, counts):
     return count
 
 
-@inner
+@merged
 def _mature(ks, p, k):
     """Recruit k if it is the front and its context is free; (k is mature, k is new).
 
@@ -198,7 +199,7 @@ def _mature(ks, p, k):
     return True, True
 
 
-@inner
+@merged
 def _emit(ks, qu, p, k):
     """Queue the arrivals of a key spike."""
     for e in range(len(ks.prime_pre)):
@@ -209,7 +210,7 @@ def _emit(ks, qu, p, k):
             _push(qu, ks.branch_delay[b], VALUE, b, k)
 
 
-@inner
+@merged
 def _shunt(ks, p, k, count):
     """The pool of spike k goes to rest; returns how many keys stay awake."""
     kept = 0
@@ -225,7 +226,7 @@ def _shunt(ks, p, k, count):
     return kept
 
 
-@inner
+@merged
 def finish_keys(ks, qu, c, now, count, tr, written):
     """Key spikes of this step: recruitment, shunt, arrivals queued; clears `fired`."""
     for p in range(len(ks.fired)):
@@ -246,7 +247,7 @@ def finish_keys(ks, qu, c, now, count, tr, written):
     return count
 
 
-@inner
+@merged
 def source_spike(ks, qu, symbol):
     """A symbol spikes: queue its arrivals at drive, direct and teacher synapses."""
     for p in range(len(ks.mature)):

@@ -11,8 +11,8 @@ from bioplastic.kernels.circuit.cpu_parts import (
     NEVER,
     TAUGHT,
     UNSOLVED,
-    inner,
 )
+from bioplastic.kernels.compiled import merged
 from bioplastic.philox import philox4x32
 from bioplastic.quantize.circuit_program import (
     COUNTERS,
@@ -32,7 +32,7 @@ U_SHIFT = GAIN_FRACTION + WEIGHT_FRACTION - FRACTION
 DITHER, NOISE = 1, 2
 
 
-@inner
+@merged
 def _worth(gain, w, f, efficacy, held_w, held_f, held_u, fast_levels):
     """Latch w, f and (gain·w rounded) + efficacy[f] of every output; returns how many heard.
 
@@ -54,7 +54,7 @@ def _worth(gain, w, f, efficacy, held_w, held_f, held_u, fast_levels):
     return heard
 
 
-@inner
+@merged
 def arrive_value(out, b, key, now, counts):
     """A key raises the graded plateau of branch b on every output: latch n, w, f and g·w + fast."""
     row = out.branch_first[b] + key - out.first[out.branch_pool[b]]
@@ -67,7 +67,7 @@ def arrive_value(out, b, key, now, counts):
     out.held_row[b], out.held_n[b], out.held_until[b] = row, n, now + out.branch_hold[b]
 
 
-@inner
+@merged
 def potentials(out, now):
     """u[v] = Σ of plateaus that live now; notes the first step at which one of them ends."""
     u, change = out.u, NEVER
@@ -81,7 +81,7 @@ def potentials(out, now):
     out.plan[CHANGE] = change
 
 
-@inner
+@merged
 def _gumbel(noise, table, v, word):
     """Two Gumbel numbers from one word, for outputs v and v + 1 where they exist."""
     if v < len(noise):
@@ -90,7 +90,7 @@ def _gumbel(noise, table, v, word):
         noise[v + 1] = table[np.int64(word) >> 16]
 
 
-@inner
+@merged
 def open_race(out, now):
     """A gamma cycle begins: draw the noise, open the race."""
     for block in range((out.symbols + 7) // 8):
@@ -103,7 +103,7 @@ def open_race(out, now):
     out.plan[CROSS] = UNSOLVED
 
 
-@inner
+@merged
 def _solve(out, now, opened):
     """Leader of the running race and the step at which it crosses, if nothing changes."""
     u, noise = out.u, out.noise
@@ -119,7 +119,7 @@ def _solve(out, now, opened):
     out.plan[LEADER], out.plan[CROSS] = leader, max(cross, now)
 
 
-@inner
+@merged
 def forced_output(out):
     """Output whose teacher arrived in the step before, −1 = none."""
     out.plan[TAUGHT] = 0
@@ -131,7 +131,7 @@ def forced_output(out):
     return forced
 
 
-@inner
+@merged
 def race_winner(out, now, inside):
     """Output that crosses at `now`, −1 = none; plan caches the crossing.
 
@@ -145,7 +145,7 @@ def race_winner(out, now, inside):
     return out.plan[LEADER] if now >= out.plan[CROSS] else -1
 
 
-@inner
+@merged
 def _learn_slow(out, b, v, teacher, dither, counts):
     row, n = out.held_row[b], out.held_n[b]
     if not teacher and out.fast_levels > 0 and out.held_f[b, v] == 0:
@@ -166,7 +166,7 @@ def _learn_slow(out, b, v, teacher, dither, counts):
     out.gain[b, bin_] = min(max(g, 0), out.gain_max)
 
 
-@inner
+@merged
 def _decay(f, keep):
     """Fast states above keep fall half-way to it, rounded down; returns how many."""
     changed = np.int32(0)
@@ -177,7 +177,7 @@ def _decay(f, keep):
     return changed
 
 
-@inner
+@merged
 def _learn_fast(out, b, v, teacher, counts):
     f = out.held_f[b, v]
     if f > 0 and out.held_n[b] >= out.spare:
@@ -193,7 +193,7 @@ def _learn_fast(out, b, v, teacher, counts):
     counts[FAST_UPDATES] += new != old
 
 
-@inner
+@merged
 def _learn(out, v, now, counts):
     """Plasticity of one output spike: the theta phase decides the sign."""
     teacher = now % out.period < out.encoding
@@ -209,7 +209,7 @@ def _learn(out, v, now, counts):
             _learn_fast(out, b, v, teacher, counts)
 
 
-@inner
+@merged
 def finish_output(out, c, now, phase, inside, winner, forced, tr, written):
     """An output spike, or the end of a race that nobody won."""
     if winner >= 0:
@@ -227,7 +227,7 @@ def finish_output(out, c, now, phase, inside, winner, forced, tr, written):
         out.race[0] = 0
 
 
-@inner
+@merged
 def read_out(out, c, now, following, tr):
     """End of a cycle: potentials that predict the next symbol, and who held them."""
     if now + 1 >= out.plan[CHANGE]:

@@ -1,4 +1,4 @@
-"""Circuit kernel on one CPU thread: how its functions are compiled, and what each of them is given.
+"""Circuit kernel on one CPU thread: what each of its functions is given.
 
 The arrays belong to the caller's program and state; only the derived ones are made here, for one
 call: the index of grown synapses, the list of awake keys, the sums of the race.
@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba as nb
 import numpy as np
 
 from bioplastic.quantize.circuit_program import Program, State, Trace
-
-_OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
-"""_nrt=False: compiled code neither allocates nor counts references; the caller holds every array
-while it runs. Counting took a locked instruction per array and call, three quarters of the time."""
-entry = nb.njit(no_cfunc_wrapper=True, **_OPTIONS)  # type: ignore[call-overload]
-"""A function that Python calls."""
-inner = nb.njit(  # type: ignore[call-overload]
-    forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS
-)
-"""A function that only compiled functions call; it must not allocate. Inlined, because a call that
-passes the parts writes some hundred words to the stack."""
 
 TAUGHT, CHANGE, LEADER, CROSS = range(4)
 """Entries of the plan: teacher arrived; next change of u; leader of the race, its crossing step."""

@@ -6,7 +6,7 @@ from typing import Any
 
 # the kernel's own rule, so that a loser learns exactly as a winner does
 from bioplastic.kernels.circuit.cpu_output import OUTPUT_SPIKES, _learn, open_race
-from bioplastic.kernels.circuit.cpu_parts import entry
+from bioplastic.kernels.compiled import entry
 
 
 @entry
