@@ -45,6 +45,7 @@ class Compiled:
                "*i32 *i64 i32" is a pointer to int32, a pointer to int64 and an int32
     constants  constexpr arguments by name
     warps      warps of a program
+    most       registers that a thread may have, NVIDIA only; None: as many as the compiler likes
     expected   which of `INSTRUCTIONS` must be found in the code for every target
     """
 
@@ -53,6 +54,7 @@ class Compiled:
     signature: str
     constants: Mapping[str, int] = field(default_factory=dict)
     warps: int = 4
+    most: int | None = None
     expected: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -122,9 +124,13 @@ class Target(ABC):
         made = triton.compile(
             source,
             target=GPUTarget(self.backend, self.architecture, self.lanes),
-            options={"num_warps": kernel.warps},
+            options=self.options(kernel),
         )
         return self.read(made.asm, int(made.metadata.shared))
+
+    def options(self, kernel: Compiled) -> dict[str, Any]:
+        """What the compiler is told beside the arguments."""
+        return {"num_warps": kernel.warps}
 
     @abstractmethod
     def read(self, made: Mapping[str, Any], shared: int) -> Figures:
@@ -133,6 +139,11 @@ class Target(ABC):
 
 class Nvidia(Target):
     """Machine code, taken apart by the `cuobjdump` of the triton wheel."""
+
+    def options(self, kernel: Compiled) -> dict[str, Any]:
+        """With a limit of registers, where the kernel has one."""
+        limit = {} if kernel.most is None else {"maxnreg": kernel.most}
+        return super().options(kernel) | limit
 
     def read(self, made: Mapping[str, Any], shared: int) -> Figures:
         """Registers and stack from the resource table, the rest from the instructions."""

@@ -37,7 +37,10 @@ def rows(module: str) -> list[dict]:
     return json.loads(done.stdout)
 
 
-LONG = {"bioplastic.kernels.circuit.gpu_compiled"}  # minutes, the first time
+LONG = {  # minutes, the first time
+    "bioplastic.kernels.circuit.gpu_compiled",
+    "bioplastic.kernels.sparse.gpu_compiled_mixed",
+}
 
 
 def declaring() -> list:

@@ -43,8 +43,8 @@ def _neurons(block: int, channels: int, **flags: bool) -> Mapping[str, int]:
 
 _PLAIN = _neurons(128, 2)
 _CURRENTS = _neurons(128, 4, RISE=True, ADAPTIVE=True)
-_FULL = _neurons(128, 4, RISE=True, ADAPTIVE=True, BRANCHES=True, COMPETE=True)
-_NO_COMPETITION = {name: n for name, n in _FULL.items() if name != "COMPETE"}
+FULL = _neurons(128, 4, RISE=True, ADAPTIVE=True, BRANCHES=True, COMPETE=True)
+_NO_COMPETITION = {name: n for name, n in FULL.items() if name != "COMPETE"}
 _LANES, _ROWS = {"LANES": gpu_windows.LANES}, {"ROWS": gpu_windows.LANES // 16}
 _LINEAR = {"BLOCK": 128, "CHANNELS": 4, "EVENTS": 0}
 _EVENTS = {"BLOCK": 128, "CHANNELS": 4, "EVENTS": 4}
@@ -53,7 +53,7 @@ _EXPONENTIAL = {"BLOCK": 128, "CHANNELS": 4, "EXPONENTIAL": True, "EULER": False
 _EULER = {"BLOCK": 128, "CHANNELS": 4, "EXPONENTIAL": False, "EULER": True}
 
 
-def _program(rules: str, **known: int) -> Mapping[str, int]:
+def program_constants(rules: str, **known: int) -> Mapping[str, int]:
     """Constants of the whole program: neurons as `_neurons` has them and others by prefix."""
     names = ("LINEAR_CHANNELS", "LINEAR_EVENTS", "CONDUCTANCE_CHANNELS")
     others = dict.fromkeys((*names, "CONDUCTANCE_EXPONENTIAL", "CONDUCTANCE_EULER"), 0)
@@ -79,7 +79,7 @@ COMPILED = (
         name="sparse advance, plateaus and competition",
         function=gpu_windows.advance,
         signature="*i64 i32 i32 i32",
-        constants=_FULL,
+        constants=FULL,
         warps=8,
     ),
     Bundled(
@@ -93,7 +93,7 @@ COMPILED = (
         name="sparse begin step",
         function=gpu_windows.begin_step,
         signature="*i64 i32 i32",
-        constants=_FULL,
+        constants=FULL,
         warps=8,
     ),
     Bundled(
@@ -198,12 +198,16 @@ COMPILED = (
             expected=("RED",),
         )
         for what, constants, count in (
-            ("static synapses", _program("", **_PLAIN), 4),
-            ("LIF and its rules", _program("PAIRS OPEN", **_FULL), 8),
-            ("linear neurons, programs on traces", _program("TRACED", LINEAR_CHANNELS=4), 8),
+            ("static synapses", program_constants("", **_PLAIN), 4),
+            ("LIF and its rules", program_constants("PAIRS OPEN", **FULL), 8),
+            (
+                "linear neurons, programs on traces",
+                program_constants("TRACED", LINEAR_CHANNELS=4),
+                8,
+            ),
             (
                 "conductances, programs on traces",
-                _program("TRACED", CONDUCTANCE_CHANNELS=4, CONDUCTANCE_EULER=True),
+                program_constants("TRACED", CONDUCTANCE_CHANNELS=4, CONDUCTANCE_EULER=True),
                 8,
             ),
         )

@@ -7,6 +7,10 @@ after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import torch
 import triton
 import triton.language as tl
 
@@ -244,13 +248,28 @@ def program(
         tl.debug_barrier()  # the state is written
 
 
+def most_registers(known: Mapping[str, Any]) -> int | None:
+    """Registers that a thread of this program may have; None: as many as the compiler likes.
+
+    known   the constants of `program`
+    With programs on traces, ptxas stops at 128 of itself, so that two programs fit into a
+    multiprocessor. One kind of neurons without branches, events or adaptation needs no more; any
+    other would spill.
+    """
+    kinds = [known[name] for name in ("CHANNELS", "LINEAR_CHANNELS", "CONDUCTANCE_CHANNELS")]
+    rich = ("RISE", "ADAPTIVE", "BRANCHES", "COMPETE", "LINEAR_EVENTS", "PAIRS", "OPEN")
+    small = sum(map(bool, kinds)) == 1 and not any(known[name] for name in rich)
+    return 255 if known["TRACED"] and not small else None
+
+
 def launch(plan: Plan, executor: OneProgram) -> None:
     """The launch of a run."""
     block = max((tile(p, executor.block) for p in plan.populations), default=32)
-    known = all_flags(plan.populations)
+    known = all_flags(plan.populations) | learns(plan.parts)
     rows = max(n for name, n in known.items() if name.endswith("CHANNELS"))
+    most = most_registers(known)
+    limit = {} if most is None or torch.version.hip else {"maxnreg": most}
     program[(plan.batch,)](
         *plan.arguments, len(plan.populations), len(plan.parts), plan.steps,
-        BLOCK=block, **known, **learns(plan.parts), LANES=LANES,
-        num_warps=warps(block * max(rows, 1)),
+        BLOCK=block, **known, LANES=LANES, num_warps=warps(block * max(rows, 1)), **limit,
     )  # fmt: skip
