@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -54,6 +55,8 @@ def kind_of(folder: Path) -> Kind:
     """What verifies the bundle in a folder; UsageError or CorruptFile where there is none."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
+    if not os.path.lexists(folder / sealed.INDEX):
+        raise UsageError(f"{folder}: no bundle; it has no {sealed.INDEX}")
     name = sealed.read_json(folder / sealed.INDEX).get("format")
     if not isinstance(name, str) or name not in KINDS:
         raise CorruptFile(f"{folder}: {name!r} is no kind of bundle{nearest(str(name), KINDS)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -221,6 +222,21 @@ def test_foreign_tools_agree(tmp_path, tool):
     folder = bundles.write(made, tmp_path / "bundle")
     found = verify.verify(made, folder, tool, python=tools(), seconds=500)
     assert found.outcome == "equal", found.message
+
+
+def test_an_index_that_is_no_file_is_refused(folder, tmp_path, capsys):
+    """A pipe would be waited for, and a device has no end: neither is opened."""
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    index = other / "index.json"
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir):
+        index.unlink()
+        make(index)
+        assert cli.main(["verify", str(other)]) == 1
+        assert capsys.readouterr().err == f"bioplastic: {index}: not a file\n"
+    index.rmdir()
+    assert cli.main(["verify", str(other)]) == 2
+    assert "other: no bundle; it has no index.json" in capsys.readouterr().err
 
 
 def test_reading_a_folder_that_is_no_bundle(tmp_path):

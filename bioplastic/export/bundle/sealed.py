@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def write_json(path: Path, table: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of bounded size; CorruptFile when it is not one."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CorruptFile(f"{path}: not a file")
         if path.stat().st_size > _MAX_JSON:
             raise CorruptFile(f"{path}: larger than {_MAX_JSON:,} bytes")
         table = parse(path.read_bytes())
