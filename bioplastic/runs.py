@@ -174,6 +174,8 @@ def _inside(name: str) -> bool:
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, or raise CorruptFile."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for, a device has no end
+            raise CorruptFile(f"{path}: not a file")
         if path.stat().st_size > _MAX_JSON:
             raise CorruptFile(f"{path}: larger than {_MAX_JSON:,} bytes")
         table = json.loads(path.read_text(encoding="utf-8"))

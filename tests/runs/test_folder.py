@@ -60,6 +60,19 @@ def test_manifest_without_files(folder):
         RunFolder.open(folder.path)
 
 
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")],
+    ids=["pipe", "folder", "device"],
+)  # fmt: skip
+def test_a_manifest_that_is_no_file(folder, make):
+    """A pipe would be waited for, and a device has no end: neither is opened."""
+    path = folder.path / "manifest.json"
+    path.unlink()
+    make(path)
+    with pytest.raises(CorruptFile, match=r"manifest\.json: not a file"):
+        RunFolder.open(folder.path)
+
+
 def test_no_folder(tmp_path):
     with pytest.raises(UsageError, match="no such run folder"):
         RunFolder.open(tmp_path / "none")
