@@ -31,13 +31,15 @@ def add_parser(verbs: Any) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print one line a tool; 0 when all that ran agree and all that were named ran, else 1."""
-    from bioplastic.errors import UsageError
+    from bioplastic.errors import BioplasticError, UsageError
     from bioplastic.export import verify
 
     if not arguments.timeout > 0:
         raise UsageError(f"--timeout {arguments.timeout:g}: must be above 0 s")
     if arguments.report is not None and arguments.report.exists():
         raise UsageError(f"--report {arguments.report}: exists already; nothing is overwritten")
+    if arguments.report is not None and not arguments.report.absolute().parent.is_dir():
+        raise UsageError(f"--report {arguments.report}: no such folder")
     kind = verify.kind_of(arguments.bundle)
     chosen = verify.names(arguments.tools, kind.TOOLS)
     pythons = {tool: verify.interpreter(arguments.python, tool) for tool in chosen}
@@ -55,7 +57,11 @@ def main(arguments: argparse.Namespace) -> int:
             print(f"  {'':12} {'':8} {name} {value:g}")
         verdicts.append(found)
     if arguments.report is not None:
-        from bioplastic.export.bundle.sealed import write_json
+        from bioplastic.export.bundle.sealed import json_lines
+        from bioplastic.hdf5 import store
 
-        write_json(arguments.report, {v.tool: asdict(v) for v in verdicts})
+        try:
+            store(arguments.report, json_lines({v.tool: asdict(v) for v in verdicts}))
+        except OSError as error:
+            raise BioplasticError(f"--report {arguments.report}: not written: {error}") from error
     return int(any(v.outcome in bad for v in verdicts))

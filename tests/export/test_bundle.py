@@ -159,6 +159,7 @@ def test_the_command(folder, capsys, monkeypatch):
         (["--python", "nowhere"], "nowhere: no such interpreter"),
         (["--python", "."], ".: no such interpreter"),
         (["--timeout", "0"], "--timeout 0: must be above 0 s"),
+        (["--report", "none/r.json"], "--report none/r.json: no such folder"),
     ):
         assert cli.main(["verify", str(folder), *words]) == 2
         assert message in capsys.readouterr().err
@@ -222,6 +223,22 @@ def test_foreign_tools_agree(tmp_path, tool):
     folder = bundles.write(made, tmp_path / "bundle")
     found = verify.verify(made, folder, tool, python=tools(), seconds=500)
     assert found.outcome == "equal", found.message
+
+
+def test_a_report_is_whole_or_absent(folder, tmp_path, capsys, monkeypatch):
+    report = tmp_path / "report.json"
+    words = ["verify", str(folder), "--with", "cpu", "--report", str(report)]
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert cli.main(words) == 1
+        assert "not written: [Errno 28] No space left" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [folder]
+    assert cli.main(words) == 0
+    assert json.loads(report.read_text())["cpu"]["outcome"] == "equal"
 
 
 def test_an_index_that_is_no_file_is_refused(folder, tmp_path, capsys):

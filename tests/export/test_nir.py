@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -392,6 +393,39 @@ def test_nir_1_0_4_reads_the_old_dialect(tmp_path):
             assert done.stdout.split() == ["1.0.4", *map(str, sizes)]
         else:
             assert "v_reset" in done.stderr or "metadata" in done.stderr
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from bioplastic.export.bundle import folder as bundles
+from bioplastic.export.nir import file, golden
+from bioplastic.export.nir.graph import canonical, flat
+from tests.export.test_nir import STEPS, exact_network
+net, stimulus = exact_network()
+made = bundles.made(net, stimulus, STEPS)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+for write in (
+    lambda path: file.write(path, flat(canonical(net))),
+    lambda path: file.write(path, flat(canonical(net)), old=True),
+    lambda path: golden.write(made, path),
+):
+    try:
+        write(Path(sys.argv[1]) / "x")
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+def test_a_disk_that_is_full_is_an_error_and_no_crash(tmp_path):
+    """The HDF5 library raises in destructors there, and takes the process with it."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()) == (0, ["27"] * 3), done.stderr[-2000:]
+    assert done.stderr == ""
 
 
 def test_links_and_other_files_are_refused(written, tmp_path):

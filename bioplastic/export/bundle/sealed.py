@@ -59,8 +59,13 @@ def listed(folder: Path, table: dict[str, Any], name: object) -> Path:
 
 def write_json(path: Path, table: dict[str, Any]) -> None:
     """Write a JSON file of one line per entry of the top level."""
+    path.write_bytes(json_lines(table))
+
+
+def json_lines(table: dict[str, Any]) -> bytes:
+    """Return a JSON object of one line per entry of the top level."""
     lines = [f"{canonical(key)}: {canonical(value)}" for key, value in table.items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="ascii")
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("ascii")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ def write(path: Path, tree: Tree, *, old: bool = False) -> None:
     """Write a graph, given as a tree, with the nir library, which checks its types.
 
     old   in the dialect of nir 1.0.4
+    The file is built in memory: the HDF5 library crashes on a full disk. Raises OSError there.
     """
     import nir
 
-    nir.write(path, nir.dict2NIRNode(tree))
+    held = io.BytesIO()
+    nir.write(held, nir.dict2NIRNode(tree))
     if old:
-        with h5py.File(path, "r+") as file:
+        with h5py.File(held, "r+") as file:
             _forget(file["node"], file["node"].require_group("metadata"), ())
             del file["version"]
             file.create_dataset("version", data=OLD, dtype=h5py.string_dtype())
+    path.write_bytes(held.getbuffer())
 
 
 def _forget(node: h5py.Group, kept: h5py.Group, path: tuple[str, ...]) -> None:
