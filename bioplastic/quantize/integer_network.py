@@ -130,9 +130,12 @@ class IntegerNetwork:
         return max((int(q.delays[-1]) for q in self.projections if len(q.delays)), default=0)
 
     def __getitem__(self, name: str) -> Any:
-        """The source, population or projection of that name."""
-        things: dict[str, Any] = {x.name: x for x in self.groups}
-        things |= {q.name: q for q in self.projections}
+        """The source or population of that name, else the projection.
+
+        A source may bear the name of its projection, as those of a PoissonInput of Brian2 do.
+        """
+        things: dict[str, Any] = {q.name: q for q in self.projections}
+        things |= {x.name: x for x in self.groups}
         if name not in things:
             raise DescriptionError(f"{self.name}: no {name!r}{nearest(name, things)}")
         return things[name]

@@ -231,7 +231,8 @@ def replay(name: str, executors: Sequence[Windows | OneProgram] = EXECUTORS) -> 
         check(lowered, busy(lowered, 500, 7 * pick + 1), [(3, "gpu", executor)])
 
 
-NAMED = ("tutorial_transmitted", "stdp", "vogels", "diehl", "coba")
+NAMED = ("tutorial_transmitted", "stdp", "vogels", "diehl", "coba", "brunel")
+"""In the last, a PoissonInput gives a source and a projection of one name."""
 
 
 @pytest.mark.filterwarnings("ignore")  # Brian2 on objects that never run
