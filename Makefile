@@ -60,7 +60,7 @@ importers: .importers/.installed .importers-old/.installed
 .importers/.installed: bioplastic/export/replay/importers.txt
 .importers-old/.installed: bioplastic/export/replay/importers-old.txt
 
-.importers/.installed .importers-old/.installed:
+.importers/.installed .importers-old/.installed .verifiers-xylosim/.installed .verifiers-nengo/.installed:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check --quiet install -r $<
@@ -87,19 +87,11 @@ oracle-readers: readers
 verifier-xylosim: .verifiers-xylosim/.installed
 
 .verifiers-xylosim/.installed: bioplastic/export/replay/requirements-xylosim.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	test -x .verifiers-xylosim/bin/python || $(PYTHON) -m venv .verifiers-xylosim
-	.verifiers-xylosim/bin/python -m pip --disable-pip-version-check --quiet install -r $<
-	@touch $@
 
 # nengo 3.2 is free for non-commercial use only: it has an environment of its own too
 verifier-nengo: .verifiers-nengo/.installed
 
 .verifiers-nengo/.installed: bioplastic/export/replay/requirements-nengo.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
-	test -x .verifiers-nengo/bin/python || $(PYTHON) -m venv .verifiers-nengo
-	.verifiers-nengo/bin/python -m pip --disable-pip-version-check --quiet install -r $<
-	@touch $@
 
 lint: install
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bioplastic.errors import BioplasticError
+from bioplastic.errors import BioplasticError, UsageError
 
 
 def publish(path: Path, fill: Callable[[Path], None]) -> Path:
@@ -38,6 +38,26 @@ def publish(path: Path, fill: Callable[[Path], None]) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return final
+
+
+def publish_new(
+    folder: Path, fill: Callable[[Path], None], whole: Callable[[Path], bool] = Path.is_dir
+) -> Path:
+    """`publish` into a folder that is not there yet, once what was written has been read back.
+
+    whole   whether the folder that `fill` wrote says what it should; called before it appears
+    Raises UsageError when the folder exists, BioplasticError when it is not whole or the disk
+    refuses.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise UsageError(f"{folder}: exists already; nothing is overwritten")
+
+    def checked(partial: Path) -> None:
+        fill(partial)
+        if not whole(partial):
+            raise BioplasticError(f"{folder}: what was read back is not what was written")
+
+    return publish(folder, checked)
 
 
 def is_partial(path: Path) -> bool:

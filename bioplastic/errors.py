@@ -43,6 +43,22 @@ def one_line(error: BaseException, most: int = 500) -> str:
     return text if len(text) <= most else f"{text[:most]} …"
 
 
+def chosen(asked: str | None, valid: Iterable[str], what: str) -> tuple[str, ...]:
+    """Names that were given as one word with commas, each once; every valid one for None.
+
+    what   what they are names of, for the message
+    Raises UsageError for a name that is not valid, with the nearest.
+    """
+    names = tuple(valid)
+    if asked is None:
+        return names
+    words = [word.strip() for word in asked.split(",")]
+    for word in words:
+        if word not in names:
+            raise UsageError(f"no {what} {word!r}{nearest(word, names)}")
+    return tuple(dict.fromkeys(words))
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'? (valid: a, b, x)"`` for a mistyped name.
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError, nearest
+from bioplastic.errors import CorruptFile, UnsupportedModel, UsageError, chosen, nearest
 from bioplastic.export.bundle import folder as bundles
 from bioplastic.export.bundle import foreign, sealed
 from bioplastic.export.bundle.folder import Bundle, Spikes
@@ -114,13 +114,7 @@ TOOLS: dict[str, Callable[[Bundle, Path, Path | None, float], Found | Verdict]] 
 
 def names(asked: str | None, tools: Mapping[str, Any] = TOOLS) -> tuple[str, ...]:
     """Tools by name, split at commas; all of them for None. UsageError with the nearest name."""
-    if asked is None:
-        return tuple(tools)
-    chosen = [word.strip() for word in asked.split(",")]
-    for word in chosen:
-        if word not in tools:
-            raise UsageError(f"no verifier {word!r}{nearest(word, tools)}")
-    return tuple(dict.fromkeys(chosen))
+    return chosen(asked, tools, "verifier")
 
 
 def verify(

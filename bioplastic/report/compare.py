@@ -171,7 +171,7 @@ def _protocols(found: Comparison) -> Table:
     rows += [(name, "not run", why) for name, why in found.left_out.items()]
     return Table(
         key="protocol", title="Protocol", columns=("task", "question", "protocol"), rows=rows,
-        caption="Equal for every learner of a task, and fixed before anybody was measured.",
+        caption="Equal for every learner of a task.",
         tight=True,
     )  # fmt: skip
 

@@ -18,8 +18,8 @@ import h5py
 import numpy as np
 
 from bioplastic import hdf5, hdf5_guard
-from bioplastic.atomic import publish
-from bioplastic.errors import BioplasticError, CorruptFile, UsageError, one_line
+from bioplastic.atomic import publish_new
+from bioplastic.errors import CorruptFile, UsageError, one_line
 from bioplastic.export.bundle.sealed import listed, read_json, seal, unseal, write_json
 from bioplastic.kernels.loihi.run import run_loihi
 from bioplastic.quantize.loihi import (
@@ -84,17 +84,13 @@ def write(bundle: Bundle, folder: Path, more: Callable[[Path], None] | None = No
     more   writes further files into the folder before it is sealed
     Raises UsageError when the folder exists, BioplasticError when the disk refuses.
     """
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder}: exists already; nothing is overwritten")
 
     def fill(partial: Path) -> None:
         if more is not None:
             more(partial)
         write_into(bundle, partial)
-        if not same(read(partial), bundle):
-            raise BioplasticError(f"{folder}: what was read back is not what was written")
 
-    return publish(folder, fill)
+    return publish_new(folder, fill, lambda partial: same(read(partial), bundle))
 
 
 def write_into(bundle: Bundle, folder: Path) -> None:

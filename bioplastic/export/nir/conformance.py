@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.errors import BioplasticError, UsageError, nearest
+from bioplastic.errors import BioplasticError, UsageError, chosen
 from bioplastic.export.bundle.foreign import IMPORTERS, SCRIPTS
 from bioplastic.export.nir import file as nir_file
 from bioplastic.export.nir.conformance_cases import DT, Case, cases
@@ -71,13 +71,7 @@ class Report:
 
 def names(asked: str | None) -> tuple[str, ...]:
     """Importers by name, split at commas; all for None. UsageError with the nearest name."""
-    if asked is None:
-        return tuple(TOOLS)
-    chosen = [word.strip() for word in asked.split(",")]
-    for word in chosen:
-        if word not in TOOLS:
-            raise UsageError(f"no importer {word!r}{nearest(word, TOOLS)}")
-    return tuple(dict.fromkeys(chosen))
+    return chosen(asked, TOOLS, "importer")
 
 
 def interpreter(tool: str) -> Path | None:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.atomic import publish
+from bioplastic.atomic import publish_new
 from bioplastic.description import TraceSTDP
-from bioplastic.errors import BioplasticError, Malformed, UnsupportedModel, UsageError
+from bioplastic.errors import Malformed, UnsupportedModel
 from bioplastic.export.bundle import sealed, twofold
 from bioplastic.export.bundle.foreign import SCRIPTS
 from bioplastic.export.bundle.twofold import Stored
@@ -170,8 +170,6 @@ def write(ready: RuleBundle, folder: Path) -> Path:
 
     Raises UsageError when the folder exists, BioplasticError when the disk refuses.
     """
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder}: exists already; nothing is overwritten")
 
     def fill(partial: Path) -> None:
         table, arrays = _stored(ready)
@@ -180,11 +178,8 @@ def write(ready: RuleBundle, folder: Path) -> Path:
         for name in ("replay_rule_lava.py", "replay_rule_brian2_loihi.py"):
             shutil.copyfile(SCRIPTS / name, partial / name)
         sealed.seal(partial, FORMAT, {})
-        back = read(partial)
-        if back.lines() != ready.lines():
-            raise BioplasticError(f"{folder}: what was read back is not what was written")
 
-    return publish(folder, fill)
+    return publish_new(folder, fill, lambda partial: read(partial).lines() == ready.lines())
 
 
 def _stored(ready: RuleBundle) -> Stored:

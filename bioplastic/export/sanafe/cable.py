@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.atomic import publish
-from bioplastic.errors import BioplasticError, CorruptFile, Malformed, UnsupportedModel, UsageError
+from bioplastic.atomic import publish_new
+from bioplastic.errors import CorruptFile, Malformed, UnsupportedModel, UsageError
 from bioplastic.export.bundle import sealed, twofold
 from bioplastic.export.bundle.twofold import Stored
 from bioplastic.export.sanafe import network as sanafe
@@ -130,8 +130,6 @@ def write(cable: Cable, folder: Path) -> Path:
 
     Raises UsageError when the folder exists, BioplasticError when the disk refuses.
     """
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder}: exists already; nothing is overwritten")
 
     def fill(partial: Path) -> None:
         for name, text in texts(cable).items():
@@ -140,11 +138,12 @@ def write(cable: Cable, folder: Path) -> Path:
         sealed.write_json(partial / TABLE, table)
         np.savez_compressed(partial / ARRAYS, **arrays)  # type: ignore[arg-type]
         sealed.seal(partial, FORMAT, {})
-        back = read(partial)
-        if not (np.array_equal(back.v, cable.v) and np.array_equal(back.spikes, cable.spikes)):
-            raise BioplasticError(f"{folder}: what was read back is not what was written")
 
-    return publish(folder, fill)
+    def whole(partial: Path) -> bool:
+        back = read(partial)
+        return np.array_equal(back.v, cable.v) and np.array_equal(back.spikes, cable.spikes)
+
+    return publish_new(folder, fill, whole)
 
 
 def read(folder: Path) -> Cable:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.atomic import publish
-from bioplastic.errors import UnsupportedModel, UsageError
+from bioplastic.atomic import publish_new
+from bioplastic.errors import UnsupportedModel
 from bioplastic.export.bundle import folder as bundles
 from bioplastic.export.bundle import sealed
 from bioplastic.export.bundle.folder import Bundle
@@ -153,14 +153,12 @@ def write(ready: Prepared, folder: Path) -> Path:
 
     if ready.bundle is not None:
         return bundles.write(ready.bundle, folder, more)
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder}: exists already; nothing is overwritten")
 
     def fill(partial: Path) -> None:
         more(partial)
         sealed.seal(partial, FORMAT, {"facts": _facts(ready)})
 
-    return publish(folder, fill)
+    return publish_new(folder, fill)
 
 
 def _facts(ready: Prepared) -> Mapping[str, Any]:

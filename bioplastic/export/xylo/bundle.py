@@ -20,8 +20,8 @@ import h5py
 import numpy as np
 
 from bioplastic import hdf5, hdf5_guard
-from bioplastic.atomic import publish
-from bioplastic.errors import BioplasticError, CorruptFile, Malformed, UsageError, one_line
+from bioplastic.atomic import publish_new
+from bioplastic.errors import CorruptFile, Malformed, UsageError, one_line
 from bioplastic.export.bundle.sealed import listed, read_json, seal, unseal, write_json
 from bioplastic.kernels.xylo.reference import Trace
 from bioplastic.kernels.xylo.run import run_xylo
@@ -108,15 +108,11 @@ def write(bundle: XyloBundle, folder: Path) -> Path:
 
     Raises UsageError when the folder exists, BioplasticError when the disk refuses.
     """
-    if folder.exists() or folder.is_symlink():
-        raise UsageError(f"{folder}: exists already; nothing is overwritten")
-
-    def fill(partial: Path) -> None:
-        _write_into(bundle, partial)
-        if not same(read(partial), bundle):
-            raise BioplasticError(f"{folder}: what was read back is not what was written")
-
-    return publish(folder, fill)
+    return publish_new(
+        folder,
+        lambda partial: _write_into(bundle, partial),
+        lambda partial: same(read(partial), bundle),
+    )
 
 
 def _write_into(bundle: XyloBundle, folder: Path) -> None:

@@ -41,8 +41,7 @@ class Pretrained(Learner):
     η after s of S steps = η₀ min(1, (s + 1)/50) (1 + cos(π s/S))/2;  gradient norm at most 1.
 
     width           of the mixer           embedding   numbers per symbol
-    learning_rate   η₀; that of linear attention is the best of 1e-3, 3e-3, 1e-2 and 3e-2 on a
-                    small vocabulary, the others solve the task or were not searched
+    learning_rate   η₀; the tasks give those of a search (`tasks.recall.RATES`)
     steps           S, one batch each
     symbols         symbols per batch, so that long episodes come fewer at a time
     Weights are learned over episodes and stand still when it is asked. One thread of the CPU;
