@@ -151,7 +151,9 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
             "Operations of one symbol against the score; on the line nobody is beaten in both."
             " Learners that count no operation are left out.",
         ),
-        *(table for t in s for table in (tables.task_table(t), *tables.further(t))),
+        *(table for k, t in enumerate(s) for table in (
+            tables.task_table(t, like=s[0].name if k else ""), *tables.further(t)
+        )),
         *(panels.forgetting(t) for t in s if panels.has(t, "held-out A")),
         *(panels.lesions(t) for t in s if panels.has(t, "input noise")),
         *tables.ablations(s),

@@ -14,10 +14,12 @@ from bioplastic.learning.compare.table import GROUPS, Entry, Standing, versus
 from bioplastic.result import Table
 
 NBSP, JOIN = "\u00a0", "\u2060"
-COSTS = (
-    "Synapses: the plastic ones. Memory: parameters, buffers and state at the end. Costs are per"
-    " symbol, prediction and learning together; MACs and ACs are effective ones, zeros left out."
-    " Runs: executions of the model's step; bytes: touched; n/c: not counted."
+COLUMNS = (
+    "p: the best against this one, Holm-corrected; w: over windows; in parentheses: so few seeds"
+    " cannot reach 0.05 against so many rivals, the interval decides. Synapses: the plastic ones."
+    " Memory: parameters, buffers and state at the end. Costs are per symbol, prediction and"
+    " learning together; MACs and ACs are effective ones, zeros left out. Runs: executions of the"
+    " model's step; bytes: touched; n/c: not counted."
 )
 KINDS = {g: g.replace("-", "\u2011") for g in GROUPS}
 FURTHER = 8
@@ -50,8 +52,11 @@ def summary(standings: Sequence[Standing]) -> Table:
     )  # fmt: skip
 
 
-def task_table(s: Standing) -> Table:
-    """Everybody on one task: score, certainty and costs."""
+def task_table(s: Standing, *, like: str = "") -> Table:
+    """Everybody on one task: score, certainty and costs.
+
+    like  the task whose table has said what the columns are; "": this one says it
+    """
     rows: list[tuple[object, ...]] = []
     bold = set()
     for e in s.entries:
@@ -68,9 +73,8 @@ def task_table(s: Standing) -> Table:
         rows.append((f"{p.name} ({p.measured})", "published", p.score, beside, *"–" * 10))
     return Table(
         key=f"task-{s.name}", title=s.name, tight=True, rows=rows, bold=bold,
-        caption=f"{s.metric.name[:1].upper() + s.metric.name[1:]}, {s.unit}. p: the best against"
-        " this one, Holm-corrected; w: over windows; in parentheses: so few seeds cannot reach 0.05"
-        f" against so many rivals, the interval decides. {COSTS}",
+        caption=f"{s.metric.name[:1].upper() + s.metric.name[1:]}, {s.unit}."
+        f" {f'Columns as for {like}.' if like else COLUMNS}",
         columns=(
             "learner", "kind", s.unit, "95 % interval", "seeds", "p", "synapses", "memory, B",
             "MACs", "ACs", "learn MACs", "runs", "bytes", "energy, nJ",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -81,7 +81,10 @@ def test_the_best_is_bold_when_every_difference_is_certain():
 def test_whoever_wins_is_bold_just_the_same(rule, kind):
     found = rank(records("ours", "local", near(2.0)), records("rival", rule, near(1.0, seed=1)))
     assert [e.learner for e in found.entries if found.bold(e)] == ["rival"]
-    assert f"loses to rival (best {kind}, " in " ".join(verdict.sentences(found))
+    said = " ".join(verdict.sentences(found))
+    assert f"rival ({kind}) is best with 1" in said
+    assert "better than ours." in said
+    assert f"loses to rival (best {kind}, " in said
 
 
 def test_nothing_is_bold_in_doubt():
@@ -169,6 +172,10 @@ def test_target_by_how_much():
     assert "Reached: 1.5, by 25.0% (0.5 bits/symbol)" in verdict.target(hit)
     assert "Missed: 2.5, by 25.0% (0.5 bits/symbol)" in verdict.target(miss)
     assert "Not measured" in verdict.target(none)
+    fraction = Metric(name="accuracy", unit="fraction right", lower_is_better=False)
+    right = rank(records("ours", "local", [1.0] * 5), target=replace(wanted, score=0.99),
+                 metric=fraction)  # fmt: skip
+    assert "Reached: 1, by 1 points" in verdict.target(right)
 
 
 def test_a_rival_that_ends_ahead_is_named():

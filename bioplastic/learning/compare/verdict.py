@@ -28,8 +28,13 @@ def figure(value: float) -> str:
 
 
 def apart(standing: Standing, a: float, b: float) -> str:
-    """How far a is from b, in per cent of b where both are positive, and in the unit."""
+    """How far a is from b: in the unit, before it in per cent of b where both are positive.
+
+    Fractions are in points, hundredths: per cent of an accuracy tell nothing.
+    """
     unit = standing.metric.unit
+    if unit.split()[:1] == ["fraction"]:
+        return f"{figure(100 * abs(a - b))} points"
     amount = f"{figure(abs(a - b))} {unit}".strip()
     return f"{abs(a - b) / b:.1%} ({amount})" if a > 0 and b > 0 else amount
 
@@ -45,7 +50,9 @@ def headline(standing: Standing) -> str:
     if len(standing.pairs) == 0:
         return f"{found}; there is nobody to compare it with."
     if standing.certain:
-        return f"{found}, better than all {len(standing.pairs)} others."
+        rivals = list(standing.pairs)
+        others = rivals[0] if len(rivals) == 1 else f"all {len(rivals)} others"
+        return f"{found}, better than {others}."
     doubt = _names(standing.doubtful)
     return f"{found}, but not certain against {doubt}."
 
