@@ -11,6 +11,7 @@ LEARNERS: dict[str, str] = {
     "attention": "attention:Attention",
     "attention_order10": "attention:LongAttention",
     "attention_backprop": "attention_backprop:AttentionBackprop",
+    "attention_backprop_order10": "attention_backprop:LongAttentionBackprop",
     "attention_no_plasticity": "attention_ablations:NoPlasticity",
     "attention_no_recruitment": "attention_ablations:NoRecruitment",
     "attention_no_inhibition": "attention_ablations:NoInhibition",

@@ -108,6 +108,14 @@ class AttentionBackprop(Attention):
         return BACKPROP
 
 
+@dataclass(frozen=True, kw_only=True)
+class LongAttentionBackprop(AttentionBackprop):
+    """`AttentionBackprop` with the contexts of `LongAttention`, up to ten symbols: its twin."""
+
+    name: str = "attention_backprop_order10"
+    order: int = 10
+
+
 class BackpropStudent(AttentionStudent):
     """The circuit finds the keys, a float readout predicts and learns.
 

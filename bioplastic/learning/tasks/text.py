@@ -18,10 +18,10 @@ from bioplastic.learning.task import Metric, Published, Record, Target
 from bioplastic.learning.walk import curve, divergence, walk
 
 LEARNERS = (
-    "attention", "attention_order10", "temporal_memory", "attention_backprop", "lif_bptt",
-    "lif_eprop", "lif_readout", "gru", "lstm", "transformer", "linear_attention",
-    "low_rank_attention", "logistic", "window_mlp", "uniform", "unigram", "ngram", "suffix_table",
-    "ppmd",
+    "attention", "attention_order10", "temporal_memory", "attention_backprop",
+    "attention_backprop_order10", "lif_bptt", "lif_eprop", "lif_readout", "gru", "lstm",
+    "transformer", "linear_attention", "low_rank_attention", "logistic", "window_mlp", "uniform",
+    "unigram", "ngram", "suffix_table", "ppmd",
 )  # fmt: skip
 ABLATED = (
     "attention_no_plasticity", "attention_no_recruitment", "attention_no_inhibition",
