@@ -45,7 +45,7 @@ class TaxiBefore(Taxi):
 SMALL: Mapping[str, Callable[[], Task]] = {
     "taxi": TaxiBefore,
     "high-order": lambda: HighOrder(
-        elements=3000, switch=1500, window=50, several=(), death=(), noise=1000
+        elements=12_000, switch=6000, window=100, several=(), death=(), noise=1000
     ),
     "recall": lambda: Recall(
         sizes=(4, 16), queries=128, lengths=(64, 96, 128), rounds=2
@@ -62,6 +62,19 @@ _NET: dict[str, Setting] = {
     "truncation": Choice(options=(8, 16, 32)),
     "clip": LogUniform(low=0.25, high=2.0),
 }
+_REACHING: dict[str, Setting] = {
+    "learning_rate": _RATE,
+    "truncation": Choice(options=(2, 4)),
+    "reach": Choice(options=(8, 12, 16)),
+    "clip": LogUniform(low=0.25, high=2.0),
+}
+_INSIDE: dict[str, Setting] = {
+    "inner_settings": Choice(options=tuple(
+        (("hidden", h), ("learning_rate", rate), ("clip", 1.0), ("truncation", k), ("reach", 12))
+        for h in (64, 128) for rate in (0.001, 0.003, 0.01) for k in (2, 4)
+    )),
+}  # fmt: skip
+"""Networks behind a front, whose settings are drawn as one."""
 _PRETRAINED: dict[str, Setting] = {
     "learning_rate": LogUniform(low=1e-3, high=3e-2), "width": Choice(options=(32, 64)),
 }  # fmt: skip
@@ -88,7 +101,7 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
     },
     "high-order": {
         "high_order_attention": {
-            "eta_0": LogUniform(low=0.05, high=1.0),
+            "eta_0": LogUniform(low=0.1, high=1.0),
             "eta_min": LogUniform(low=0.005, high=0.1),
             "initial": Choice(options=((1.0, 2.0), (1.7, 2.0), (2.0, 3.0))),
         },
@@ -97,7 +110,13 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
         )},
         "attention": {"winners": Choice(options=(2, 4, 8)), "order": Choice(options=(5, 6, 7))},
         "gru": _NET,
+        "gru_reaching": _REACHING,
+        "familiar_gru_reaching": _INSIDE,
+        "familiar_lstm_reaching": _INSIDE,
         "lstm": _NET,
+        "transformer": {
+            **_NET, "width": Choice(options=(64, 128)), "window": Choice(options=(12, 32)),
+        },
         "window_mlp": {**_NET, "window": Choice(options=(8, 10, 12))},
         "suffix_table": {"order": Choice(options=(6, 8, 12, 16))},
         "ngram": {"order": Choice(options=(5, 6, 7, 8))},

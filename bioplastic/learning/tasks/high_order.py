@@ -259,28 +259,35 @@ class HighOrder:
 SETTINGS: dict[str, dict[str, Any]] = {
     "high_order_attention": {},
     "familiar_attention": {},
-    "familiar_gru": {"inner_settings": (("hidden", 128),)},
+    "familiar_gru_reaching": {"inner_settings": (
+        ("hidden", 128), ("learning_rate", 0.003), ("clip", 1.0), ("truncation", 2), ("reach", 12),
+    )},
+    "familiar_lstm_reaching": {"inner_settings": (
+        ("hidden", 128), ("learning_rate", 0.01), ("clip", 1.0), ("truncation", 2), ("reach", 12),
+    )},
     "attention": {},
     "lif_readout": {},
     "lif_eprop": {},
     "lif_bptt": {},
-    "gru": {"hidden": 128, "learning_rate": 0.002729, "truncation": 8, "clip": 0.3093},
-    "lstm": {"hidden": 128, "learning_rate": 0.002679, "truncation": 16, "clip": 1.984},
-    "transformer": {"width": 64, "layers": 2, "window": 32},
-    "window_mlp": {
-        "hidden": 128,
-        "window": 12,
-        "learning_rate": 0.008398,
-        "truncation": 8,
-        "clip": 0.2954,
+    "gru": {"hidden": 128, "learning_rate": 0.002146, "truncation": 8, "clip": 0.647},
+    "gru_reaching": {
+        "hidden": 128, "learning_rate": 0.004315, "truncation": 2, "reach": 8, "clip": 0.5521,
     },
-    "suffix_table": {"order": 12},
+    "lstm": {"hidden": 128, "learning_rate": 0.004405, "truncation": 16, "clip": 0.7654},
+    "transformer": {
+        "width": 64, "layers": 2, "window": 12, "learning_rate": 0.00143, "truncation": 16,
+        "clip": 0.9244,
+    },
+    "window_mlp": {
+        "hidden": 128, "window": 12, "learning_rate": 0.007994, "truncation": 8, "clip": 1.466,
+    },
+    "suffix_table": {"order": 8},
     "ngram": {"order": 7},
     "unigram": {},
-}
+}  # fmt: skip
 """Learner → settings that differ from its own: nets of a size that this stream is worth. The local
 learner's contexts and states were searched for (docs/figures/search-high-order.jsonl, streams of
-other seeds), those of gru, lstm and window_mlp are the best of four trials on a short stream of
-another seed (docs/figures/search-tasks.jsonl); the others keep what they were given
-elsewhere. The spiking temporal memory grows with V²; "familiar_temporal_memory" can
-be run by name, at some ten times the cost."""
+other seeds), those of the nets other than the spiking ones, and of the tables, are the best of
+eight trials on 12 000 elements of another seed (docs/figures/search-tasks.jsonl); the others keep
+what they were given elsewhere. The spiking temporal memory grows with V²;
+"familiar_temporal_memory" can be run by name, at some ten times the cost."""
