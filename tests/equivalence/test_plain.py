@@ -22,7 +22,7 @@ from bioplastic.description import (
     SpikeTrain,
 )
 from bioplastic.kernels.dispatch import run
-from bioplastic.kernels.sparse import cpu
+from bioplastic.kernels.sparse import cpu_run
 from bioplastic.kernels.sparse.layout_plain import is_plain
 from bioplastic.quantize import lower
 from tests.equivalence.test_sparse import assert_equal
@@ -126,7 +126,7 @@ def test_steps_are_counted_anew_before_they_pass_32_bits(monkeypatch):
     """Refractory neurons wait until a step that counts from the start of a piece."""
     lowered = lower(_quiet(), DT)
     whole = run(lowered, 400)
-    monkeypatch.setattr(cpu, "FAR", 13)
+    monkeypatch.setattr(cpu_run, "FAR", 13)
     assert_equal(run(lowered, 400), whole)
     assert whole.counters["spikes"] > 1
 

@@ -36,7 +36,7 @@ def test_a_cycle_is_learned(trained):
 
 def test_the_reading_is_its_formula(trained):
     student = copy.deepcopy(trained[0])
-    held = student.state.arrays[HOLD].reshape(4, 40)
+    held = student.arrays[HOLD].reshape(4, 40)
     held[:] = 0
     held[2, :5], held[1, :30] = 7, 7
     assert student.predicted().tolist() == [0, 30, 5, 0]
@@ -46,13 +46,13 @@ def test_the_reading_is_its_formula(trained):
 
 def test_observing_learns_nothing_and_goes_on(trained):
     student = copy.deepcopy(trained[0])
-    before = student.state.copy()
+    before = student.session.state()
     losses = walk(student, SPACE, np.tile([0, 1, 2, 3], 2), learning=False)
-    assert np.array_equal(student.state.arrays[PERMANENCE], before.arrays[PERMANENCE])
-    assert student.state.step == before.step + 8 * 400
+    assert np.array_equal(student.arrays[PERMANENCE], before.arrays[PERMANENCE])
+    assert student.session.step == before.step + 8 * 400
     assert losses.mean() < 1.0
     student.learn(0)
-    assert not np.array_equal(student.state.arrays[PERMANENCE], before.arrays[PERMANENCE])
+    assert not np.array_equal(student.arrays[PERMANENCE], before.arrays[PERMANENCE])
 
 
 def test_equal_seeds_give_equal_runs_and_copies_part(trained):
@@ -63,7 +63,7 @@ def test_equal_seeds_give_equal_runs_and_copies_part(trained):
     taken = student.snapshot()
     twin = copy.deepcopy(student)
     a = walk(twin, SPACE, x)
-    assert student.state.step == taken["state"].step
+    assert student.session.step == taken["state"].step
     twin.restore(taken)
     assert np.array_equal(walk(twin, SPACE, x), a)
 
@@ -81,10 +81,10 @@ def test_dead_neurons_stay_silent(trained):
 def test_lost_synapses_stay_lost(trained):
     student = copy.deepcopy(trained[0])
     student.lesion_synapses(1.0, np.random.default_rng(1))
-    assert not student.state.arrays[PERMANENCE].any()
+    assert not student.arrays[PERMANENCE].any()
     losses = walk(student, SPACE, np.tile([0, 1, 2, 3], 2))
     assert losses[1:] == pytest.approx(2.0)
-    assert not student.state.arrays[PERMANENCE].any()
+    assert not student.arrays[PERMANENCE].any()
 
 
 def test_costs_are_counted(trained):

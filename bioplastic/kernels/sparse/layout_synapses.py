@@ -221,7 +221,7 @@ def _lay_rule(
     }
 
 
-def _pieces(network: IntegerNetwork) -> list[tuple[str, str, str]]:
+def state_pieces(network: IntegerNetwork) -> list[tuple[str, str, str]]:
     """(field of State, key of the array in KernelState, kind) in flat order."""
     pieces = []
     for p in network.populations:
@@ -241,7 +241,7 @@ WIDE = ("trace", "trace_step", "pre_trace", "pre_step", "post_trace", "post_step
 def lay_state(network: IntegerNetwork, state: KernelState, populations: Populations) -> State:
     """Flat copies of the arrays of `state`; what a channel lacks is zero. Every block is awake."""
     parts: dict[str, list[np.ndarray]] = {n: [] for n in State._fields}
-    for field, key, owner in _pieces(network):
+    for field, key, owner in state_pieces(network):
         array = state.arrays.get(key)
         if array is None and owner:
             array = np.zeros(network[owner].size, np.int64)
@@ -258,7 +258,7 @@ def read_back(
     """Arrays of a KernelState from the flat ones, without the recent spikes."""
     arrays: dict[str, np.ndarray] = {}
     at = dict.fromkeys(State._fields, 0)
-    for field, key, owner in _pieces(network):
+    for field, key, owner in state_pieces(network):
         old = start.arrays.get(key)
         size = old.size if old is not None else (network[owner].size if owner else 0)
         if old is not None:

@@ -11,8 +11,7 @@ import numpy as np
 
 from bioplastic import provenance
 from bioplastic.errors import UsageError
-from bioplastic.kernels import dispatch
-from bioplastic.kernels.sparse.state import KernelState, initial_state
+from bioplastic.kernels.sparse.session import Session
 from bioplastic.learning.cost import Cost
 from bioplastic.learning.learner import Learner, Unsuited, fraction
 from bioplastic.learning.learners.temporal_memory_locality import PERMANENCE_STDP
@@ -121,12 +120,12 @@ class TemporalMemory(Learner):
 class TemporalMemoryStudent:
     """One network somewhere in a stream, stepped an element at a time.
 
-    `observe` sets the three rates to zero; traces and plateaus go on. `state` may be read.
+    `observe` sets the three rates to zero; traces and plateaus go on. `arrays` may be read.
     """
 
     def __init__(self, learner: TemporalMemory, space: Symbols, learns: IntegerNetwork) -> None:
         self.learner, self.space, self.learns, self.still = learner, space, learns, _still(learns)
-        self.state: KernelState = initial_state(learns)
+        self.session = Session(learns)
         self.steps = round(learner.delta_t / learner.dt)
         self.dead = np.zeros(learns["excitatory"].size, np.bool_)
         self.lost = np.zeros(0, np.int64)
@@ -139,10 +138,15 @@ class TemporalMemoryStudent:
         twin.restore(self.snapshot())
         return twin
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The running state; see `Session.arrays`."""
+        return self.session.arrays
+
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, as a copy."""
         return {
-            "state": self.state.copy(),
+            "state": self.session.state(),
             "dead": self.dead.copy(),
             "lost": self.lost.copy(),
             "counts": dict(self.counts),
@@ -151,13 +155,14 @@ class TemporalMemoryStudent:
 
     def restore(self, taken: dict[str, Any]) -> None:
         """Go back to a snapshot, which stays good."""
-        self.state, self.counts = taken["state"].copy(), dict(taken["counts"])
+        self.session = Session(self.session.network, taken["state"])
+        self.counts = dict(taken["counts"])
         self.dead, self.lost = taken["dead"].copy(), taken["lost"].copy()
         self.symbols, self.wall, self.cpu = taken["totals"]
 
     def predicted(self) -> np.ndarray:
         """(V,) neurons of each subpopulation that are in a plateau now."""
-        inside = self.state.arrays[HOLD] > 0
+        inside = self.arrays[HOLD] > 0
         found: np.ndarray = inside.reshape(self.space.size, -1).sum(axis=1)
         return found
 
@@ -177,25 +182,26 @@ class TemporalMemoryStudent:
         self._element(self.still, int(x))
 
     def _element(self, network: IntegerNetwork, x: int) -> None:
-        # one spike in delta_t, as in the train that lowering proved harmless: no proof is needed
-        (source,) = network.sources
-        shown = replace(source, steps=np.array([self.state.step]), ids=np.array([x]))
         tick, busy = time.perf_counter(), time.process_time()
-        done = dispatch.run(replace(network, sources=(shown,)), self.steps, state=self.state)
+        if self.session.network is not network:
+            self.session = Session(network, self.session.state())
+        (source,) = network.sources
+        shown = {source.name: (np.array([self.session.step]), np.array([x]))}
+        _, _, counted = self.session.run(self.steps, shown)
         self.wall += time.perf_counter() - tick
         self.cpu += time.process_time() - busy
-        self.state = done.state
         for name in COUNTS:
             if network is self.learns or name != "weight_updates":  # by nothing is no update
-                self.counts[name] += done.counters[name]
+                self.counts[name] += counted[name]
         self.symbols += 1
         self._hold_down()
 
     def _hold_down(self) -> None:
         """What was destroyed stays so: refractory for good, permanences at zero."""
-        arrays = self.state.arrays
-        arrays[REFRACTORY][self.dead] = NEVER
-        arrays[PERMANENCE][self.lost] = 0
+        if self.dead.any() or len(self.lost):
+            self.arrays[REFRACTORY][self.dead] = NEVER
+            self.arrays[PERMANENCE][self.lost] = 0
+            self.session.wake()
 
     def lesion_neurons(self, share: float, rng: np.random.Generator) -> None:
         """Silence this fraction of the excitatory neurons: refractory for good, no plateaus."""
@@ -204,8 +210,8 @@ class TemporalMemoryStudent:
         self.dead[rng.choice(left, count, replace=False)] = True
         for name in ("v", "rise", "current", "hold"):
             for key in (f"excitatory/{name}", f"excitatory.distal/{name}"):
-                if key in self.state.arrays:
-                    self.state.arrays[key][self.dead] = 0
+                if key in self.arrays:
+                    self.arrays[key][self.dead] = 0
         self._hold_down()
 
     def lesion_synapses(self, share: float, rng: np.random.Generator) -> None:
@@ -214,7 +220,7 @@ class TemporalMemoryStudent:
         A permanence of zero cannot pass the threshold within one element, after which it is zero
         again.
         """
-        left = np.setdiff1d(np.arange(len(self.state.arrays[PERMANENCE])), self.lost)
+        left = np.setdiff1d(np.arange(len(self.arrays[PERMANENCE])), self.lost)
         count = round(fraction(share, "lesion_synapses") * len(left))
         self.lost = np.union1d(self.lost, rng.choice(left, count, replace=False))
         self._hold_down()
@@ -228,11 +234,11 @@ class TemporalMemoryStudent:
         bytes_touched     28 per neuron update, 9 per synaptic event, 8 per permanence written
         """
         n, network = self.counts, self.learns
-        plastic = len(self.state.arrays[PERMANENCE])
+        plastic = len(self.arrays[PERMANENCE])
         fixed = sum(len(q.weight) for q in network.projections if q.rule is None)
         neurons = sum(p.size for p in network.populations)
         steps = self.symbols * self.steps
-        held = sum(a.nbytes for a in self.state.arrays.values())
+        held = sum(a.nbytes for a in self.session.state().arrays.values())
         wired = sum(
             v.nbytes
             for q in network.projections
