@@ -82,6 +82,8 @@ class Task(Protocol):
     name, question, protocol   for tables and the report: one sentence each for the last two
     metric, published, target  see above; target None where nothing was promised
     seeds                      how many paired seeds the comparison takes at full size
+    fresh                      whether each seed draws the data anew: then ten equal scores are ten
+                               draws. Where all seeds meet the same data they are one
     """
 
     @property
@@ -94,6 +96,8 @@ class Task(Protocol):
     def metric(self) -> Metric: ...  # noqa: D102
     @property
     def seeds(self) -> int: ...  # noqa: D102
+    @property
+    def fresh(self) -> bool: ...  # noqa: D102
     @property
     def published(self) -> tuple[Published, ...]: ...  # noqa: D102
     @property

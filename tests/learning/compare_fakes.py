@@ -110,6 +110,7 @@ class Toy:
     size: int = 6
     data: str = "here"
     seeds: int = 6
+    fresh: bool = False
     question: str = field(default="Who finds the cycle?", init=False)
     protocol: str = field(default="One pass.", init=False)
     metric: Metric = field(

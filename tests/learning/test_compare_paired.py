@@ -161,3 +161,16 @@ def test_deterministic_learners_are_not_ten_witnesses():
     assert (once.over, once.clear()) == ("nothing", False)  # one seed does not say what others do
     mixed = compare(a, {s: 1.1 + 0.01 * s for s in range(10)}, windows=(base, base))
     assert mixed.over == "seeds"
+
+
+def test_equal_scores_on_fresh_data_are_as_many_draws():
+    one, zero = dict.fromkeys(range(10), 1.0), dict.fromkeys(range(10), 0.0)
+    same, fresh = compare(one, zero), compare(one, zero, fresh=True)
+    assert not same.clear()
+    assert (fresh.interval.low, fresh.interval.high, fresh.over) == (1.0, 1.0, "seeds")
+    assert fresh.p == 2 / 1024
+    assert fresh.clear()
+    assert not compare(one, one, fresh=True).clear()  # the point is 0
+    four = dict.fromkeys(range(4), 1.0)
+    assert not compare(four, dict.fromkeys(range(4), 0.0), fresh=True).interval.known
+    assert interval([1.0] * 10, fresh=True).deterministic is False

@@ -28,6 +28,7 @@ class Given:
     question: str = "?"
     protocol: str = "one pass"
     seeds: int = 10
+    fresh: bool = False
     extra: dict = field(default_factory=dict)
 
     def learners(self):

@@ -71,16 +71,20 @@ class Paired:
         return self.smallest * tests > 1 - LEVEL or (self.p if p is None else p) <= 1 - LEVEL
 
 
-def interval(values: Sequence[float] | np.ndarray, *, seed: int = 0) -> Interval:
+def interval(
+    values: Sequence[float] | np.ndarray, *, seed: int = 0, fresh: bool = False
+) -> Interval:
     """Expanded percentile bootstrap of the mean.
 
         mean*_{α'}, mean*_{1−α'}    with α' = Φ(√(n/(n−1)) · t_{α/2, n−1})
 
     values (n,)   finite numbers, one per seed
     seed          of the resamples: equal values give equal intervals
+    fresh         each value comes from other data, so that equal values are an interval: a point
     The plain percentile interval of ten values is a tenth too narrow and covers about 90 %; the
     wider percentiles give it the width of the t interval and keep the skew of the data. Fewer than
-    FEWEST values, or all of them equal, give no interval. UsageError for what is not finite.
+    FEWEST values, or all of them equal on the same data, give no interval. UsageError for what is
+    not finite.
     Source: Hesterberg 2015, section 3.2 [hesterberg2015].
     """
     x = np.asarray(values, dtype=np.float64)
@@ -88,10 +92,12 @@ def interval(values: Sequence[float] | np.ndarray, *, seed: int = 0) -> Interval
         raise UsageError(f"interval: a row of finite numbers is needed, not {values!r}")
     n, mean = len(x), float(x.mean())
     same = bool((x == x[0]).all())
+    if same and fresh and n >= FEWEST:
+        return Interval(mean=float(x[0]), low=float(x[0]), high=float(x[0]), n=n)
     if same or n < FEWEST:
         return Interval(
             mean=float(x[0]) if same else mean, low=np.nan, high=np.nan, n=n,
-            deterministic=same and n > 1,
+            deterministic=same and n > 1 and not fresh,
         )  # fmt: skip
     tail = float(norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - LEVEL) / 2, n - 1)))
     draws = stream(seed, "bootstrap").integers(0, n, size=(RESAMPLES, n))
@@ -129,6 +135,7 @@ def compare(
     *,
     windows: tuple[np.ndarray, np.ndarray] | None = None,
     seed: int = 0,
+    fresh: bool = False,
 ) -> Paired:
     """Compare two learners on one task.
 
@@ -136,6 +143,8 @@ def compare(
     windows   (W,) means over the same stretches of one stream, for both: they are compared where
               no seed changes anything, as two deterministic learners differ by one number that no
               test over seeds can judge. One shared seed cannot tell that, so nothing is compared
+    fresh     each seed drew other data: then equal scores say so of as many draws, and seeds are
+              compared whatever they vary
     """
     shared = sorted(set(a) & set(b))
     d = np.array([a[s] - b[s] for s in shared])
@@ -145,11 +154,11 @@ def compare(
         return Paired(interval=missing, p=np.nan, smallest=np.nan, over="nothing")
     varies = len({a[s] for s in shared}) > 1 or len({b[s] for s in shared}) > 1
     over = "seeds"
-    if not varies:
+    if not varies and not fresh:
         over = "nothing"
         if len(shared) > 1 and windows is not None and len(windows[0]) == len(windows[1]) > 1:
             d, over = np.asarray(windows[0]) - np.asarray(windows[1]), "windows"
-    found = interval(d, seed=seed)
+    found = interval(d, seed=seed, fresh=fresh and over == "seeds")
     if over == "nothing":
         return Paired(interval=found, p=np.nan, smallest=np.nan, over=over)
     p, smallest = sign_flip(d, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Entry:
     cost      name → mean over seeds of what one symbol costs, and sizes; {} where nothing counted
     energy    of the first seed that counted its cost
     x, y      (W,) learning curve, mean over seeds; low, high (W,) the range of all seeds
+    fresh     each seed met other data
     """
 
     learner: str
@@ -41,6 +43,7 @@ class Entry:
     y: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    fresh: bool = False
 
     @property
     def score(self) -> float:
@@ -130,8 +133,8 @@ def group_of(record: Record) -> str:
     return "floor" if record.rule == "none" else record.rule
 
 
-def entry(records: Sequence[Record]) -> Entry:
-    """Put the seeds of one learner together."""
+def entry(records: Sequence[Record], *, fresh: bool = False) -> Entry:
+    """Put the seeds of one learner together; `fresh` as in `Task`."""
     ordered = tuple(sorted(records, key=lambda r: r.seed))
     scores = {r.seed: float(r.score) for r in ordered}
     whole = bool(np.isfinite(list(scores.values())).all())
@@ -141,7 +144,7 @@ def entry(records: Sequence[Record]) -> Entry:
     return Entry(
         learner=ordered[0].learner, rule=ordered[0].rule, group=group_of(ordered[0]),
         records=ordered, scores=scores, notes={r.seed: r.note for r in ordered if r.note},
-        interval=interval(list(scores.values())) if whole else None,
+        interval=interval(list(scores.values()), fresh=fresh) if whole else None, fresh=fresh,
         cost={k: fmean(c[k] for c in each) for k in each[0]} if each else {},
         energy=energy(costs[0]) if costs else None,
         x=x, y=y, low=low, high=high,
@@ -168,7 +171,7 @@ def standing(task: Task, records: Iterable[Record]) -> Standing:
     for r in records:
         by_learner.setdefault(r.learner, []).append(r)
     lower = task.metric.lower_is_better
-    entries = [entry(rs) for rs in by_learner.values()]
+    entries = [entry(rs, fresh=task.fresh) for rs in by_learner.values()]
     entries.sort(
         key=lambda e: (
             GROUPS.index(e.group) if e.group in GROUPS else len(GROUPS),
@@ -197,4 +200,5 @@ def versus(a: Entry, b: Entry) -> Paired:
     """Compare two entries of one task, a − b."""
     u, v = a.windows, b.windows
     same = u is not None and v is not None and np.array_equal(a.x, b.x)
-    return compare(a.scores, b.scores, windows=(u, v) if same else None)  # type: ignore[arg-type]
+    windows: Any = (u, v) if same else None
+    return compare(a.scores, b.scores, windows=windows, fresh=a.fresh)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -76,6 +77,7 @@ class Birdsong:
     path: str | None = None
     train: float = 0.8
     seeds: int = 10
+    fresh: ClassVar[bool] = False
 
     question: str = "Does one pass over a bird's song predict its next syllable?"
     protocol: str = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class Continual:
     window: int = 500
     within: float = 0.05
     seeds: int = 10
+    fresh: ClassVar[bool] = False
     metric: Metric = field(
         default=Metric(name="loss on A after B", unit="bits/symbol", lower_is_better=True),
         init=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from importlib import resources
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class DNA:
     symbols: int = BASES
     train: float = 0.8
     seeds: int = 10
+    fresh: ClassVar[bool] = False
 
     question: str = "Does anybody claim to predict what cannot be predicted?"
     protocol: str = "One pass over the first 80 % of the genome, then the rest with learning off."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -87,6 +87,7 @@ class HighOrder:
     death: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     death_elements: int = 5_000
     seeds: int = 10
+    fresh: ClassVar[bool] = True
     metric: Metric = field(
         default=Metric(
             name="final accuracy after the switch", unit="fraction right", lower_is_better=False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -85,6 +85,7 @@ class Images:
     robust: int = 2000
     levels: tuple[float, ...] = LEVELS
     validate: bool = False
+    fresh: ClassVar[bool] = False
     metric: Metric = field(
         default=Metric(name="test accuracy", unit="fraction", lower_is_better=False), init=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Induction:
     trained: tuple[int, ...] = (16, 64, 256)
     episodes: int = 128
     seeds: int = 5
+    fresh: ClassVar[bool] = True
 
     question: str = "Is a transition that was seen once repeated when its first symbol returns?"
     protocol: str = (

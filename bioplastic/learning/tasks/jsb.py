@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +70,7 @@ class JSB:
     name: str = "jsb"
     path: str | None = None
     seeds: int = 10
+    fresh: ClassVar[bool] = False
     valid: bool = False
     pieces: int | None = None
     standard: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Lesion:
     test: int = 5_000
     levels: tuple[float, ...] = FRACTIONS
     seeds: int = 10
+    fresh: ClassVar[bool] = False
     metric: Metric = field(
         default=Metric(
             name="loss, mean over 10 to 50 % of neurons removed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,7 @@ class Recall:
     pairs: int = 8
     rounds: int = 8
     seeds: int = 5
+    fresh: ClassVar[bool] = True
 
     question: str = "How many bindings does a state of so many bytes hold after one showing?"
     protocol: str = (

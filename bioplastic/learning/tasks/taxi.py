@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -115,6 +115,7 @@ class Taxi:
     scored_from: int = 10_000
     weeks: int = 8
     seeds: int = 10
+    fresh: ClassVar[bool] = False
     metric: Metric = field(
         default=Metric(name="MAPE", unit="Σ|error|/Σ|value|", lower_is_better=True), init=False
     )

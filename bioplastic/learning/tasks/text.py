@@ -57,6 +57,7 @@ class Text:
     limit: int = 256
     windows: ClassVar[int] = 50
     seeds: ClassVar[int] = 5
+    fresh: ClassVar[bool] = False
     metric: ClassVar[Metric] = Metric(name="surprise", unit="bits/symbol", lower_is_better=True)
     published: ClassVar[tuple[Published, ...]] = ()
 
