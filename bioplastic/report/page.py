@@ -127,12 +127,21 @@ def _toml(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[last:])])
 
 
+def _breakable(text: str) -> Markup:
+    """A cell whose names may go on in the next line after an underscore."""
+    return escape(text).replace("_", Markup("_<wbr>"))
+
+
 def _table(table: Table) -> dict[str, Any]:
     """Return a table written out: heads, rows of texts, and which columns stand flush right."""
     rows = [list(row) for row in table.rows]
     columns = [column(cells) for cells in zip(*rows, strict=True)] if rows else []
     right = [r for _, r in columns] or [False] * len(table.columns)
-    texts = list(zip(*(t for t, _ in columns), strict=True))
+    shown = [
+        [_breakable(t) for t in texts] if k and table.tight and not flush else texts
+        for k, (texts, flush) in enumerate(columns)
+    ]
+    texts = list(zip(*shown, strict=True))
     return {
         "title": table.title, "caption": table.caption, "columns": list(table.columns),
         "rows": texts, "right": right, "best": table.best, "bold": table.bold, "tight": table.tight,

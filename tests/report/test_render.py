@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from bioplastic.report import render
+from bioplastic.report.page import _table
 from bioplastic.result import ColouredText, Note, Panel, Result, Table
 
 VOID = {"meta", "wbr", "br", "hr", "img", "input", "link"}
@@ -155,6 +157,17 @@ def test_surprise_chooses_the_shade() -> None:
 def test_best_row_and_flush_right_columns() -> None:
     made = page()
     assert '<tr class="best"><td>us</td><td class="r">1.707</td><td class="r">–</td></tr>' in made
+
+
+def test_long_names_of_tight_tables_break_after_underscores() -> None:
+    told = Table(
+        key="t", title="t", caption="", columns=("task", "best"), tight=True,
+        rows=[("a_b", "1 <x>_long_name"), ("c", "–")],
+    )  # fmt: skip
+    (first, best), _ = _table(told)["rows"]
+    assert first == "a_b"
+    assert best == "1 &lt;x&gt;_<wbr>long_<wbr>name"
+    assert _table(replace(told, tight=False))["rows"][0][1] == "1 <x>_long_name"
 
 
 @pytest.mark.parametrize("quick", [True, False])
