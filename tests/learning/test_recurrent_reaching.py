@@ -1,7 +1,6 @@
 """Truncated BPTT whose gradient reaches back: run is the loop, against autograd, a long lag."""
 
 import copy
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,30 +15,14 @@ from bioplastic.learning.learners.recurrent_reaching import (  # noqa: E402
     ReachingLSTM,
     ReachingStudent,
 )
-from bioplastic.learning.space import Frames, Series, Space, Symbols  # noqa: E402
+from bioplastic.learning.space import Symbols  # noqa: E402
 from bioplastic.learning.walk import walk  # noqa: E402
+from tests.learning.test_online import CLOSE, SPACES, Loop, data  # noqa: E402
 
-SPACES: dict[str, Space] = {
-    "symbols": Symbols(size=4),
-    "frames": Frames(size=5),
-    "series": Series(horizon=1, features=("a", "b")),
-    "series 4 ahead": Series(horizon=4),
-    "series 15 ahead": Series(horizon=15),  # further than it reaches
-}
 LEARNERS = {
     "gru": ReachingGRU(hidden=5, truncation=3, reach=6),
     "lstm": ReachingLSTM(hidden=5, truncation=3, reach=6),
 }
-# float64; as in test_online
-CLOSE: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-10}
-
-
-class Loop:
-    """A student without its `run`, so that `walk` goes step by step."""
-
-    def __init__(self, student):
-        self.predict, self.learn = student.predict, student.learn
-        self.observe, self.cost = student.observe, student.cost
 
 
 def begin(learner, space):
@@ -48,15 +31,6 @@ def begin(learner, space):
     if isinstance(learner, ReachingGRU | ReachingLSTM):
         return ReachingStudent(learner, space, network, learner.reach)
     return OnlineStudent(learner, space, network)
-
-
-def data(space, length=70):
-    rng = np.random.default_rng(0)
-    if isinstance(space, Symbols):
-        return rng.integers(0, space.size, length)
-    if isinstance(space, Frames):
-        return rng.random((length, space.size)) < 0.3
-    return rng.normal(5, 2, (length, len(space.features)))
 
 
 @pytest.mark.parametrize("learner", LEARNERS.values(), ids=LEARNERS)

@@ -83,8 +83,30 @@ class ReachingStudent(OnlineStudent):
         journal.learned = known - done * stretch
 
 
+class _Reaching:
+    """What makes a network reach; no dataclass, so that fields and defaults are the network's."""
+
+    name: str
+    truncation: int
+    reach: int
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        super().__post_init__()  # type: ignore[misc]
+        if self.reach < 0 or self.reach % self.truncation:
+            raise UsageError(
+                f"{self.name}: reach={self.reach} must be a multiple of"
+                f" truncation={self.truncation}, 0 or more"
+            )
+
+    def begin(self, space: Space, *, seed: int) -> ReachingStudent:
+        """Start on a space, with the weights that the network without reaching begins with."""
+        plain: OnlineStudent = super().begin(space, seed=seed)  # type: ignore[misc]
+        return ReachingStudent(plain.learner, space, plain.module, self.reach)
+
+
 @dataclass(frozen=True, kw_only=True)
-class ReachingGRU(GRU):
+class ReachingGRU(_Reaching, GRU):
     """`GRU` by truncated BPTT(h, h'): a step each h = `truncation`, the gradient h' steps long.
 
     reach  steps before the stretch through which the gradient runs, a multiple of `truncation`;
@@ -99,18 +121,9 @@ class ReachingGRU(GRU):
     truncation: int = 4
     reach: int = 12
 
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        _whole_stretches(self.name, self.reach, self.truncation)
-
-    def begin(self, space: Space, *, seed: int) -> ReachingStudent:
-        """Start on a space, with the weights that the network without reaching begins with."""
-        return ReachingStudent(self, space, super().begin(space, seed=seed).module, self.reach)
-
 
 @dataclass(frozen=True, kw_only=True)
-class ReachingLSTM(LSTM):
+class ReachingLSTM(_Reaching, LSTM):
     """`LSTM` by truncated BPTT(h, h'), as `ReachingGRU`.
 
     reach  steps before the stretch through which the gradient runs, a multiple of `truncation`
@@ -121,19 +134,3 @@ class ReachingLSTM(LSTM):
     name: str = "lstm_reaching"
     truncation: int = 4
     reach: int = 12
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        super().__post_init__()
-        _whole_stretches(self.name, self.reach, self.truncation)
-
-    def begin(self, space: Space, *, seed: int) -> ReachingStudent:
-        """Start on a space, with the weights that the network without reaching begins with."""
-        return ReachingStudent(self, space, super().begin(space, seed=seed).module, self.reach)
-
-
-def _whole_stretches(name: str, reach: int, truncation: int) -> None:
-    if reach < 0 or reach % truncation:
-        raise UsageError(
-            f"{name}: reach={reach} must be a multiple of truncation={truncation}, 0 or more"
-        )
