@@ -47,7 +47,6 @@ class Session:
         self._ring = ring_of(network, start)
         self._form = General(network, populations, channels, self._synapses, self._flat)
         self._shapes = {k: (a.shape, a.dtype) for k, a in start.arrays.items()}
-        self._proved: bool | None = None
         self.arrays = self._views()
 
     def run(
@@ -70,9 +69,7 @@ class Session:
             raise UsageError(f"steps = {steps}: must be >= 0")
         network = self.network
         if sources:
-            if self._proved is None:
-                self._proved = any_spikes_hold(network)
-            network = with_trains(network, sources, proved=self._proved)
+            network = with_trains(network, sources, proved=any_spikes_hold(network))
         given = given_spikes(network)
         last = self.step + int(steps)
         found = run_form(self._form, self._ring, given, self.step, last)
@@ -86,11 +83,9 @@ class Session:
     def state(self) -> KernelState:
         """A copy of where the session stands."""
         shaped = {k: np.empty(shape, dtype) for k, (shape, dtype) in self._shapes.items()}
-        arrays = read_back(
-            self.network, KernelState(step=self.step, arrays=shaped), self._flat, self._synapses
-        )
-        own = read_synapses(self.network, self._synapses)
-        arrays |= {key: array.copy() for key, array in own.items()}
+        like = KernelState(step=self.step, arrays=shaped)
+        shared = read_back(self.network, like, self._flat, self._synapses)
+        arrays = {key: array.copy() for key, array in shared.items()}
         arrays |= recent(self.network, self._ring, self.step)
         return KernelState(step=self.step, arrays=arrays)
 
