@@ -13,7 +13,8 @@ import pytest
 from bioplastic.errors import UsageError
 from bioplastic.learning.compare import task_search
 from bioplastic.learning.compare.search import Choice, Search, trials
-from bioplastic.learning.compare.task_search import SEARCHED, SMALL, TaxiBefore, loss, main, search
+from bioplastic.learning.compare.task_search import loss, main, search
+from bioplastic.learning.compare.task_spaces import SEARCHED, SMALL, TaxiBefore
 from bioplastic.learning.learners.floor import Floor
 from bioplastic.learning.task import Metric, Record
 from bioplastic.learning.tasks.taxi import Taxi
@@ -93,6 +94,13 @@ def test_the_taxi_series_ends_before_what_is_scored():
     before = TaxiBefore()
     assert before.records <= Taxi().scored_from
     assert before.scored_from < before.records
+
+
+@pytest.mark.parametrize("name", ["jsb", "jsb-joint", "jsb-epochs"])
+def test_chorales_are_searched_on_the_valid_pieces(name):
+    task: Any = SMALL[name]()
+    assert task.name == name
+    assert task.valid
 
 
 @pytest.mark.skipif(not LOG.exists(), reason="docs/ is not beside the tests")
