@@ -14,7 +14,7 @@ from bioplastic.errors import UsageError
 from bioplastic.learning.compare import task_search
 from bioplastic.learning.compare.search import Choice, Search, trials
 from bioplastic.learning.compare.task_search import loss, main, search
-from bioplastic.learning.compare.task_spaces import SEARCHED, SMALL, TaxiBefore
+from bioplastic.learning.compare.task_spaces import GIVEN, SEARCHED, SMALL, TaxiBefore
 from bioplastic.learning.learners.floor import Floor
 from bioplastic.learning.task import Metric, Record
 from bioplastic.learning.tasks.taxi import Taxi
@@ -65,6 +65,22 @@ def test_the_search_writes_every_trial_and_finds_the_best(small, tmp_path):
     assert all(t.settings["order"] == 9 for t in tried if t.diverged)
 
 
+def test_given_settings_are_one_more_trial(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(task_search, "GIVEN", {"small": {"ngram": {"order": 4}}})
+    monkeypatch.setattr(task_search, "SEARCHED", {"small": {"ngram": {"order": Choice(
+        options=(1, 2))}}})  # fmt: skip
+    best, tried = search("small", [], trials=3, seed=3, log=tmp_path / "x", say=str)["ngram"]
+    assert [t.trial for t in tried] == [-1, 0, 1, 2]
+    assert best.order == 4  # type: ignore[attr-defined]
+
+
+def test_given_settings_are_those_that_are_searched():
+    for name, own in GIVEN.items():
+        assert {who: set(given) for who, given in own.items()} == {
+            who: set(space) for who, space in SEARCHED[name].items()
+        }
+
+
 def test_a_curve_is_scored_where_the_end_tells_nothing(small, monkeypatch):
     task: Any = Small()
     assert loss(task, Floor(name="ngram", order=2), 1) == (0.5, "")
@@ -113,6 +129,7 @@ def test_the_published_log_gives_everybody_the_same_trials():
         mine = {who: counts.get((f"{name}:small", who), []) for who in spaces}
         assert len({tuple(sorted(m)) for m in mine.values()}) == 1, mine
     for t in found:  # the log holds what the search draws today
-        plan = Search(settings=SEARCHED[t.task.partition(":")[0]][t.learner], seed=t.seed)
-        drawn = plan.drawn(t.learner, t.trial)
-        assert {k: str(v) for k, v in drawn.items()} == {k: str(v) for k, v in t.settings.items()}
+        name = t.task.partition(":")[0]
+        plan = Search(settings=SEARCHED[name][t.learner], seed=t.seed)
+        own = GIVEN[name][t.learner] if t.trial < 0 else plan.drawn(t.learner, t.trial)
+        assert {k: str(v) for k, v in own.items()} == {k: str(v) for k, v in t.settings.items()}

@@ -142,6 +142,7 @@ class Search:
         *,
         task: str,
         log: Path,
+        given: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> tuple[Made, list[Trial]]:
         """Run the trials that the log does not have; return the best learner and all trials.
@@ -150,13 +151,15 @@ class Search:
         score  what a learner loses, on data that no comparison scores, and "" or why it has no loss
         task   what it is, for the log
         log    JSON lines, one a trial; it is written after each, so a search can be taken up again
+        given  settings that nobody drew, as trial −1; None: no such trial
         A learner whose trials all diverge comes back as it was. Raises CorruptFile for a log that
         cannot be read, and for one whose trial of this name has other settings.
         """
         known = {(t.task, t.learner, t.trial, t.seed): t for t in trials(log)}
+        plan = {} if given is None else {-1: dict(given)}
+        plan |= {k: self.drawn(base.name, k) for k in range(self.trials)}
         found = []
-        for k in range(self.trials):
-            drawn = self.drawn(base.name, k)
+        for k, drawn in plan.items():
             old = known.get((task, base.name, k, self.seed))
             if old is not None and dict(old.settings) != _plain(drawn):
                 raise CorruptFile(
@@ -175,7 +178,7 @@ class Search:
         if not finite:
             return base, found
         best = min(finite, key=lambda t: t.score)
-        return replace(base, **self.drawn(base.name, best.trial)), found
+        return replace(base, **plan[best.trial]), found
 
     def _tried(
         self,

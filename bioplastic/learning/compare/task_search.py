@@ -17,7 +17,7 @@ from pathlib import Path
 from bioplastic.errors import BioplasticError, UsageError, nearest
 from bioplastic.learning.compare.grid import make
 from bioplastic.learning.compare.search import Search, Trial
-from bioplastic.learning.compare.task_spaces import BY_CURVE, SEARCHED, SMALL
+from bioplastic.learning.compare.task_spaces import BY_CURVE, GIVEN, SEARCHED, SMALL
 from bioplastic.learning.learner import Learner
 from bioplastic.learning.task import Task
 
@@ -30,7 +30,7 @@ def search(
 
     name       task, one of SMALL         learners   names; none: all that are searched on it
     Scores in the log are losses: 1 − the figure of the task where more is better; of the tasks in
-    BY_CURVE, of the mean over the learning curve.
+    BY_CURVE, of the mean over the learning curve. Settings of GIVEN are one more trial, −1.
     UsageError, with the nearest name, for a task or a learner that is not searched.
     """
     if name not in SMALL:
@@ -46,7 +46,12 @@ def search(
         base = taking[who]
         plan = Search(settings=SEARCHED[name][who], trials=trials, seed=seed)
         found[who] = plan.run_scored(
-            base, lambda one: loss(task, one, seed), task=f"{name}:small", log=log, progress=say
+            base,
+            lambda one: loss(task, one, seed),
+            task=f"{name}:small",
+            log=log,
+            given=GIVEN.get(name, {}).get(who),
+            progress=say,
         )
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -178,3 +179,44 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
     },
 }  # fmt: skip
 """Task → learner → what is drawn: fixed before the first trial."""
+
+GIVEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "jsb": {
+        "lif_eprop": {"learning_rate": 0.003762, "decay": 2403.0, "clip": 0.4935, "stretch": 8},
+        "lif_bptt": {"learning_rate": 0.003, "decay": 10_000.0, "clip": 1.0, "stretch": 16},
+        "lif_readout": {"learning_rate": 0.003, "decay": 10_000.0},
+        "gru": {"learning_rate": 0.003, "truncation": 8, "clip": 0.3013, "hidden": 128},
+        "lstm": {"learning_rate": 0.003, "truncation": 8, "clip": 0.3582, "hidden": 128},
+        "transformer": {
+            "learning_rate": 0.0006494, "truncation": 16, "clip": 0.318, "width": 192,
+            "window": 32,
+        },
+        "linear_attention": {
+            "learning_rate": 0.001239, "truncation": 8, "clip": 0.8435, "width": 128,
+        },
+        "frame_logistic": {"frames": 4, "learning_rate": 0.1, "damping": 1.0},
+    },
+    "jsb-joint": {
+        "gru": {"learning_rate": 0.002642, "truncation": 8, "clip": 0.3013, "hidden": 512},
+        "lstm": {"learning_rate": 0.005156, "truncation": 8, "clip": 0.3582, "hidden": 512},
+        "transformer": {
+            "learning_rate": 0.0006494, "truncation": 16, "clip": 0.318, "width": 192,
+            "window": 32,
+        },
+        "linear_attention": {
+            "learning_rate": 0.001239, "truncation": 8, "clip": 0.8435, "width": 128,
+        },
+        "low_rank_attention": {
+            "learning_rate": 0.001077, "truncation": 16, "clip": 0.356, "width": 128,
+            "window": 64,
+        },
+        "window_mlp": {"learning_rate": 0.009788, "truncation": 8, "clip": 0.279, "window": 12},
+        "logistic": {"order": 7, "learning_rate": 0.5502, "damping": 0.1418},
+    },
+    "jsb-epochs": {
+        "gru": {"learning_rate": 0.002642, "decay": 30_000.0, "clip": 1.0, "hidden": 100},
+        "lstm": {"learning_rate": 0.005156, "decay": 30_000.0, "clip": 1.0, "hidden": 100},
+        "frame_logistic": {"frames": 4, "learning_rate": 0.1, "damping": 1.0},
+    },
+}  # fmt: skip
+"""Task → learner → what it ran with before the search, which is one more trial."""
