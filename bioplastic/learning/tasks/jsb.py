@@ -12,19 +12,19 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from bioplastic.errors import UsageError
 from bioplastic.learning.epochs import Epochs, train
 from bioplastic.learning.learner import Learner, Student, Unsuited
-from bioplastic.learning.learners import learner as named
 from bioplastic.learning.learners.chorale_code import EXTRA, bar, spelt
 from bioplastic.learning.prequential import Unavailable
 from bioplastic.learning.space import Frames, Space, Symbols
 from bioplastic.learning.task import Metric, Published, Record, Target
 from bioplastic.learning.tasks.jsb_data import KEYS, LOWEST, Chorales, load
+from bioplastic.learning.tasks.jsb_settings import BY_KEY, BY_NOTE, MANY_PASSES, learners
 from bioplastic.learning.walk import curve, divergence, walk
 
 METRIC = Metric(name="negative log-likelihood", unit="nats/frame", lower_is_better=True)
@@ -102,22 +102,7 @@ class JSB:
 
     def learners(self) -> tuple[Learner, ...]:
         """The local spiking learner, regression, networks, and the floor."""
-        gru: Any = named("gru")
-        lstm: Any = named("lstm")
-        small = {"truncation": 8, "learning_rate": 3e-3}
-        return (
-            named("chorale_frames"),
-            named("lif_eprop"),
-            named("lif_bptt"),
-            named("lif_readout"),
-            replace(gru, hidden=128, **small),
-            replace(lstm, hidden=128, **small),
-            named("transformer"),
-            named("linear_attention"),
-            named("frame_logistic"),
-            named("key_markov"),
-            named("unigram"),
-        )
+        return learners(BY_KEY)
 
     def check(self) -> None:
         """Read the data: MissingData, CorruptFile or UsageError now."""
@@ -225,16 +210,7 @@ class JSBJoint(JSB):
 
     def learners(self) -> tuple[Learner, ...]:
         """The local spiking learners, networks, regression, and the floor."""
-        ngram: Any = named("ngram")
-        rest = (
-            "attention", "gru", "lstm", "transformer", "linear_attention", "low_rank_attention",
-            "logistic", "window_mlp", "ppmd", "suffix_table", "unigram", "uniform",
-        )  # fmt: skip
-        return (
-            named("chorale_attention"),
-            replace(ngram, order=9),
-            *(named(name) for name in rest),
-        )
+        return learners(BY_NOTE)
 
     def space(self) -> Space:
         """88 keys, a rest and a bar; the bar ends a frame."""
@@ -277,12 +253,7 @@ class JSBEpochs(JSB):
 
     def learners(self) -> tuple[Learner, ...]:
         """Regression and networks; the counts of the Markov chain do not gain by repetition."""
-        found: dict[str, Any] = {name: named(name) for name in ("gru", "lstm")}
-        return (
-            *(replace(net, hidden=100, decay=3e4, clip=1.0) for net in found.values()),
-            named("frame_logistic"),
-            named("key_markov"),
-        )
+        return learners(MANY_PASSES)
 
     def measure(self, learner: Learner, *, seed: int) -> Record:
         """Train one learner and test it."""
