@@ -1,9 +1,11 @@
 """Who takes part in the three chorale tasks, and with which settings.
 
 Of the networks and the regressions: the best of eight trials (`BY_NOTE`: four) and of what they ran
-with before, tested on the valid pieces (docs/figures/search-tasks.jsonl, by
-`python -m bioplastic.learning.compare.task_search jsb`). The contexts of the local learners come from
-more looks at the valid pieces than anybody else had.
+with before, tested on the valid pieces; docs/figures/search-tasks.jsonl, by
+
+    python -m bioplastic.learning.compare.task_search jsb
+
+The contexts of the local learners come from more looks at the valid pieces than anybody else had.
 """
 
 from __future__ import annotations
