@@ -80,6 +80,11 @@ _SPIKING: dict[str, Setting] = {
     "stretch": Choice(options=(4, 8, 16)),
 }
 _BLOCKS: dict[str, Setting] = {**_NET, "width": Choice(options=(64, 128, 192))}
+_FRAMES: dict[str, Setting] = {
+    "frames": Choice(options=(1, 2, 4, 8)),
+    "learning_rate": LogUniform(low=0.02, high=0.5),
+    "damping": LogUniform(low=0.1, high=10.0),
+}
 _EPOCHS: dict[str, Setting] = {
     "learning_rate": LogUniform(low=1e-3, high=3e-2),
     "decay": Choice(options=(3e4, 3e5, 3e6)),
@@ -149,11 +154,7 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
         "lstm": {**_NET, "hidden": Choice(options=(128, 256))},
         "transformer": {**_BLOCKS, "window": Choice(options=(8, 16, 32))},
         "linear_attention": _BLOCKS,
-        "frame_logistic": {
-            "frames": Choice(options=(1, 2, 4, 8)),
-            "learning_rate": LogUniform(low=0.02, high=0.5),
-            "damping": LogUniform(low=0.1, high=10.0),
-        },
+        "frame_logistic": _FRAMES,
     },
     "jsb-joint": {
         "gru": {**_NET, "hidden": Choice(options=(256, 512))},
@@ -171,11 +172,7 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
     "jsb-epochs": {
         "gru": _EPOCHS,
         "lstm": _EPOCHS,
-        "frame_logistic": {
-            "frames": Choice(options=(1, 2, 4, 8)),
-            "learning_rate": LogUniform(low=0.02, high=0.5),
-            "damping": LogUniform(low=0.1, high=10.0),
-        },
+        "frame_logistic": _FRAMES,
     },
 }  # fmt: skip
 """Task → learner → what is drawn: fixed before the first trial."""
