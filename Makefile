@@ -15,7 +15,8 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # the pinned versions are those of Python 3.11; elsewhere the ranges of pyproject.toml decide
-PINS = $(shell $(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
+# (asked by the shell when pip runs: make would ask before there is an environment)
+PINS = $$($(BIN)/python -c 'import sys; print("-c constraints.txt" if sys.version_info[:2] == (3, 11) else "")')
 
 .PHONY: run install test study bench verifiers verifier-xylosim verifier-nengo importers readers oracle oracle-readers lint docs clean
 

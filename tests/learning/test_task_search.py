@@ -69,7 +69,7 @@ def test_given_settings_are_one_more_trial(small, monkeypatch, tmp_path):
     monkeypatch.setattr(task_search, "GIVEN", {"small": {"ngram": {"order": 4}}})
     monkeypatch.setattr(task_search, "SEARCHED", {"small": {"ngram": {"order": Choice(
         options=(1, 2))}}})  # fmt: skip
-    best, tried = search("small", [], trials=3, seed=3, log=tmp_path / "x", say=str)["ngram"]
+    best, tried = search("small", [], trials=3, seed=3, log=tmp_path / "x", say=print)["ngram"]
     assert [t.trial for t in tried] == [-1, 0, 1, 2]
     assert best.order == 4  # type: ignore[attr-defined]
 
