@@ -20,12 +20,6 @@ def _interpreter() -> Iterator[None]:
         yield
 
 
-def pytest_collection_modifyitems(items):
-    """Files with a test marked slow come first: none is left for one worker alone at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Give whole files to the workers: a fixture of a file is made once and not by every worker."""
