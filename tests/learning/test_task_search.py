@@ -12,6 +12,7 @@ import pytest
 
 from bioplastic.errors import UsageError
 from bioplastic.learning.compare import task_search
+from bioplastic.learning.compare.grid import make
 from bioplastic.learning.compare.search import Choice, Search, trials
 from bioplastic.learning.compare.task_search import loss, main, search
 from bioplastic.learning.compare.task_spaces import GIVEN, SEARCHED, SMALL, TaxiBefore
@@ -96,8 +97,6 @@ def test_unknown_names_are_refused(small, tmp_path, capsys):
 
 
 def test_every_searched_setting_is_one_of_its_learner():
-    from bioplastic.learning.compare.grid import make
-
     for name, spaces in SEARCHED.items():
         taking = {x.name: x for x in make(name).learners()}
         assert set(spaces) <= set(taking)
@@ -133,3 +132,17 @@ def test_the_published_log_gives_everybody_the_same_trials():
         plan = Search(settings=SEARCHED[name][t.learner], seed=t.seed)
         own = GIVEN[name][t.learner] if t.trial < 0 else plan.drawn(t.learner, t.trial)
         assert {k: str(v) for k, v in own.items()} == {k: str(v) for k, v in t.settings.items()}
+
+
+@pytest.mark.skipif(not LOG.exists(), reason="docs/ is not beside the tests")
+@pytest.mark.parametrize("name", sorted(GIVEN))
+def test_the_chorale_nets_take_their_best_trial(name):
+    best: dict[str, Any] = {}
+    for t in trials(LOG):
+        if t.task == f"{name}:small" and not t.diverged:
+            best[t.learner] = min(best.get(t.learner, t), t, key=lambda one: one.score)
+    assert set(best) == set(GIVEN[name])
+    for taken in make(name).learners():
+        if taken.name in best:
+            drawn = best[taken.name].settings
+            assert {k: getattr(taken, k) for k in drawn} == drawn, taken.name

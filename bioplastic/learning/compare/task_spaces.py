@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bioplastic.learning.compare.search import Choice, LogUniform, Setting
+from bioplastic.learning.compare.search import Choice, LogUniform, Setting, space_of
+from bioplastic.learning.learners.lif_search import RULES
 from bioplastic.learning.space import Series
 from bioplastic.learning.task import Task
 from bioplastic.learning.tasks.high_order import HighOrder
@@ -147,9 +148,7 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
     "jsb": {
         "lif_eprop": _SPIKING,
         "lif_bptt": _SPIKING,
-        "lif_readout": {
-            "learning_rate": LogUniform(low=5e-4, high=5e-3), "decay": _SPIKING["decay"],
-        },
+        "lif_readout": RULES["lif_readout"][1],
         "gru": {**_NET, "hidden": Choice(options=(128, 256))},
         "lstm": {**_NET, "hidden": Choice(options=(128, 256))},
         "transformer": {**_BLOCKS, "window": Choice(options=(8, 16, 32))},
@@ -163,11 +162,7 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
         "linear_attention": _BLOCKS,
         "low_rank_attention": {**_BLOCKS, "window": Choice(options=(32, 64))},
         "window_mlp": {**_NET, "window": Choice(options=(12, 20, 28))},
-        "logistic": {
-            "order": Choice(options=(5, 7, 9)),
-            "learning_rate": LogUniform(low=0.05, high=1.0),
-            "damping": LogUniform(low=1e-3, high=1.0),
-        },
+        "logistic": {"order": Choice(options=(5, 7, 9)), **space_of("logistic")},
     },
     "jsb-epochs": {
         "gru": _EPOCHS,
@@ -177,6 +172,16 @@ SEARCHED: Mapping[str, Mapping[str, dict[str, Setting]]] = {
 }  # fmt: skip
 """Task → learner → what is drawn: fixed before the first trial."""
 
+_TEXT: dict[str, dict[str, Any]] = {
+    "transformer": {
+        "learning_rate": 0.0006494, "truncation": 16, "clip": 0.318, "width": 192, "window": 32,
+    },
+    "linear_attention": {
+        "learning_rate": 0.001239, "truncation": 8, "clip": 0.8435, "width": 128,
+    },
+}  # fmt: skip
+"""Settings of the search on text."""
+
 GIVEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
     "jsb": {
         "lif_eprop": {"learning_rate": 0.003762, "decay": 2403.0, "clip": 0.4935, "stretch": 8},
@@ -184,25 +189,13 @@ GIVEN: Mapping[str, Mapping[str, dict[str, Any]]] = {
         "lif_readout": {"learning_rate": 0.003, "decay": 10_000.0},
         "gru": {"learning_rate": 0.003, "truncation": 8, "clip": 0.3013, "hidden": 128},
         "lstm": {"learning_rate": 0.003, "truncation": 8, "clip": 0.3582, "hidden": 128},
-        "transformer": {
-            "learning_rate": 0.0006494, "truncation": 16, "clip": 0.318, "width": 192,
-            "window": 32,
-        },
-        "linear_attention": {
-            "learning_rate": 0.001239, "truncation": 8, "clip": 0.8435, "width": 128,
-        },
+        **_TEXT,
         "frame_logistic": {"frames": 4, "learning_rate": 0.1, "damping": 1.0},
     },
     "jsb-joint": {
         "gru": {"learning_rate": 0.002642, "truncation": 8, "clip": 0.3013, "hidden": 512},
         "lstm": {"learning_rate": 0.005156, "truncation": 8, "clip": 0.3582, "hidden": 512},
-        "transformer": {
-            "learning_rate": 0.0006494, "truncation": 16, "clip": 0.318, "width": 192,
-            "window": 32,
-        },
-        "linear_attention": {
-            "learning_rate": 0.001239, "truncation": 8, "clip": 0.8435, "width": 128,
-        },
+        **_TEXT,
         "low_rank_attention": {
             "learning_rate": 0.001077, "truncation": 16, "clip": 0.356, "width": 128,
             "window": 64,

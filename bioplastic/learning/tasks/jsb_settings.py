@@ -3,7 +3,7 @@
 Of the networks and the regressions: the best of eight trials (`BY_NOTE`: four) and of what they ran
 with before, tested on the valid pieces; docs/figures/search-tasks.jsonl, by
 
-    python -m bioplastic.learning.compare.task_search jsb
+    python -m bioplastic.learning.compare.task_search jsb --trials 8
 
 The contexts of the local learners come from more looks at the valid pieces than anybody else had.
 """
