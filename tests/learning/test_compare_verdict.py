@@ -156,6 +156,11 @@ def test_deterministic_rivals_are_told_apart_by_windows():
         records("b", "none", [float(y.mean()) + 0.5] * 10, y=y + 0.5 + 0.01 * np.sin(np.arange(40)))
     )  # fmt: skip
     assert apart.pairs["b"].over == "nothing"  # the curve of b does not average to its score
+    (said,) = verdict.sentences(apart)[:1]
+    assert "best with" in said
+    assert said.endswith("; b is behind by what no seed changes and no test can judge.")
+    (change,) = verdict.changes(apart)
+    assert change == "Other data of the same kind: no seed changes a, nor b."
     shifted = y + 0.5 + 0.01 * np.sin(np.arange(40))
     apart = rank(
         records("a", "none", [float(y.mean())] * 10, y=y),

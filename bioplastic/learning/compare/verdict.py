@@ -53,8 +53,30 @@ def headline(standing: Standing) -> str:
         rivals = list(standing.pairs)
         others = rivals[0] if len(rivals) == 1 else f"all {len(rivals)} others"
         return f"{found}, better than {others}."
-    doubt = _names(standing.doubtful)
-    return f"{found}, but not certain against {doubt}."
+    steady = _steady(standing)
+    tested = [name for name in standing.doubtful if name not in steady]
+    if tested:
+        found += f", but not certain against {_names(tested)}"
+    if steady:
+        verb = "is" if len(steady) == 1 else "are"
+        found += f"; {_names(steady)} {verb} behind by what no seed changes and no test can judge"
+    return f"{found}."
+
+
+def _steady(standing: Standing) -> list[str]:
+    """Rivals behind the best by the same number in every seed, without windows to compare.
+
+    They are not certain, but not for being near: one number has no spread that could judge it.
+    """
+    entries = {e.learner: e for e in standing.entries}
+    return [
+        name
+        for name in standing.doubtful
+        if standing.pairs[name].over == "nothing"
+        and standing.pairs[name].interval.deterministic
+        and standing.best is not None
+        and entries[name].score != standing.best.score
+    ]
 
 
 def sentences(standing: Standing) -> list[str]:
@@ -146,7 +168,12 @@ def changes(standing: Standing) -> list[str]:
     best = standing.best
     if best is None:
         return ["Any finite figure."]
-    found = [_more(standing, best, name) for name in standing.doubtful]
+    steady = _steady(standing)
+    found = [_more(standing, best, name) for name in standing.doubtful if name not in steady]
+    if steady:
+        found.append(
+            f"Other data of the same kind: no seed changes {best.learner}, nor {_names(steady)}."
+        )
     rivals = [e for e in standing.entries if e.learner in standing.pairs]
     if rivals and standing.certain:
         near = min(rivals, key=lambda e: abs(e.score - best.score))
