@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -39,6 +39,22 @@ class Published:
     source: str
     measured: str = "read"
     ours: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Literature:
+    """What the literature says of a method beside its score; printed below our own figures.
+
+    figures    by the names of `Record.extra`
+    series     by the names of `Record.series`: (x, y)
+    measured   as in `Published`
+    """
+
+    name: str
+    source: str
+    figures: Mapping[str, float]
+    series: Mapping[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    measured: str = "read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,3 +130,11 @@ class Task(Protocol):
     def measure(self, learner: Learner, *, seed: int) -> Record:
         """Run one cell. A learner that diverges or is unsuited gives a record that says so."""
         ...
+
+
+@runtime_checkable
+class Reviewed(Protocol):
+    """A task on which the literature has more than the score; beside `Task`, not instead of it."""
+
+    @property
+    def literature(self) -> tuple[Literature, ...]: ...  # noqa: D102

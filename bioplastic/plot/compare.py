@@ -34,6 +34,7 @@ def _count(x: float, _: object = None) -> str:
 
 
 COUNT = FuncFormatter(_count)
+WHOLE = FuncFormatter(lambda x, _: f"{x:,g}")
 LONGEST = 34
 """Characters of a name beside the axis; a longer one is cut at its first comma."""
 
@@ -138,7 +139,10 @@ def curves(standing: Standing, ax: Axes | None = None) -> Axes:
     ax.set_ylim(low - room, high + room)
     ax.set_xlim(0, max(float(e.x[-1]) for e in known))
     ax.grid(axis="y")
-    _label(ax, firsts, [float(e.y[np.isfinite(e.y)][-1]) for e in firsts])
+    _label(
+        ax,
+        [(e.learner, float(e.y[np.isfinite(e.y)][-1]), HUE.get(e.group, "muted")) for e in firsts],
+    )
     return ax
 
 
@@ -198,15 +202,25 @@ def lines(
     xlabel: str = "",
     ylabel: str = "",
     marks: Mapping[str, float] | None = None,
+    published: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    log: str = "",
+    lower: bool | None = None,
 ) -> Axes:
-    """Draw one curve for each learner that has one; the best of each rule at its end is named.
+    """Draw one curve for each learner that has one; the best of each rule is named at its end.
 
-    curve   entry → (x, y) mean over its seeds, or None
-    marks   name → place of a vertical line, such as where another text begins
+    curve      entry → (x, y) mean over its seeds, or None
+    marks      name → place of a vertical line, such as where another text begins
+    published  name → (x, y) from the literature, dashed
+    log        axes with a logarithmic scale: "", "x" or "xy"
+    lower      whether y is better when low; the curve that ends best of all is then named too
     """
     ax = axes(ax, (4.6, 3.0))
     ax.set_title(title)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    if "x" in log:
+        ax.set_xscale("log", base=2)
+    if "y" in log:
+        ax.set_yscale("log")
     found = {id(e): line for e in entries if (line := curve(e)) is not None and len(line[0])}
     known = [e for e in entries if id(e) in found and np.isfinite(found[id(e)][1]).all()]
     if not known:
@@ -227,16 +241,32 @@ def lines(
         )  # fmt: skip
         return float(y[-1])
 
-    firsts = _named(ax, known, draw)
-    ax.xaxis.set_major_formatter(COUNT)
+    also = None
+    if lower is not None:
+        also = (min if lower else max)(known, key=lambda e: float(found[id(e)][1][-1]))
+    firsts = _named(ax, known, draw, also=also)
+    ends = [(e.learner, float(found[id(e)][1][-1]), HUE.get(e.group, "muted")) for e in firsts]
+    for name, (x, y) in (published or {}).items():
+        ax.plot(x, y, "D--", ms=3, mfc="none", mew=0.8, lw=0.9, color=colour("muted"))
+        ends.append((name, float(y[-1]), "muted"))
+    ax.xaxis.set_major_formatter(WHOLE if "x" in log else COUNT)
+    if "y" in log:
+        ax.yaxis.set_major_formatter(COUNT)
     ax.grid(axis="y")
-    _label(ax, firsts, [float(found[id(e)][1][-1]) for e in firsts])
+    _label(ax, ends)
     return ax
 
 
-def _named(ax: Axes, known: Sequence[Entry], draw: Callable[..., float]) -> list[Entry]:
-    """Draw all, the first of each group (they come best first) last and thick; return those."""
+def _named(
+    ax: Axes, known: Sequence[Entry], draw: Callable[..., float], *, also: Entry | None = None
+) -> list[Entry]:
+    """Draw all, the first of each group (they come best first) last and thick; return those.
+
+    also   one more to be thick and named
+    """
     firsts = list({e.group: e for e in reversed(known)}.values())[::-1]
+    if also is not None and not any(also is f for f in firsts):
+        firsts.append(also)
     for e in known:
         if not any(e is f for f in firsts):
             draw(e, first=False)
@@ -245,12 +275,13 @@ def _named(ax: Axes, known: Sequence[Entry], draw: Callable[..., float]) -> list
     return firsts
 
 
-def _label(ax: Axes, entries: Sequence[Entry], ends: Sequence[float]) -> None:
+def _label(ax: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
+    """Name, height of the end and hue of each curve that is named."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high)
-    inside = [min(max(end, low), high) for end in ends]
-    texts = [f"{e.learner} {end:.3g}" for e, end in zip(entries, ends, strict=True)]
-    label_ends(ax, inside, texts, [HUE.get(e.group, "muted") for e in entries])
+    inside = [min(max(end, low), high) for _, end, _ in ends]
+    texts = [f"{name} {_count(float(f'{end:.3g}'))}" for name, end, _ in ends]
+    label_ends(ax, inside, texts, [hue for *_, hue in ends])
 
 
 def _beside(ax: Axes, xs: np.ndarray, ys: np.ndarray, entries: Sequence[Entry]) -> None:

@@ -155,7 +155,7 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
             tables.task_table(t, like=s[0].name if k else ""), *tables.further(t)
         )),
         *(panels.forgetting(t) for t in s if panels.has(t, "held-out A")),
-        *(panels.lesions(t) for t in s if panels.has(t, "input noise")),
+        *(panel for t in s for panel in (*panels.lesions(t), *panels.growth(t))),
         *tables.ablations(s),
         *audits.locality(found.learners),
         Note(key="changes", title="What would change the verdict", text=_changes(s)),

@@ -1,4 +1,4 @@
-"""Figures of the comparison: one axes for each task; forgetting; lesions and noise."""
+"""Figures of the comparison: one axes for each task; forgetting; damage; what grows."""
 
 from __future__ import annotations
 
@@ -52,9 +52,19 @@ def forgetting(s: Standing) -> Panel:
     )  # fmt: skip
 
 
-def lesions(s: Standing) -> Panel:
-    """Loss against the amount of each kind of damage."""
-    names = list(dict.fromkeys(k for e in s.entries for r in e.records for k in r.series))
+DAMAGE = {
+    "neurons removed": "fraction", "synapses removed": "fraction", "input noise": "fraction",
+    "spike jitter (ms)": "ms", "lesion_neurons": "fraction of the neurons removed",
+    "lesion_synapses": "fraction of the synapses removed",
+    "input_noise": "fraction of the pixels black or white by a coin",
+    "accuracy by fraction dead": "fraction of the neurons dead",
+}  # fmt: skip
+"""Further curves of the score against damage → what stands below the axis."""
+
+
+def lesions(s: Standing) -> list[Panel]:
+    """The score against the amount of each kind of damage, where a task has such curves."""
+    names = [name for name in further(s) if name in DAMAGE]
     shown = [e for e in s.entries if e.group != "ablation"]
     absent: dict[str, list[str]] = {}
     for e in shown:
@@ -62,24 +72,73 @@ def lesions(s: Standing) -> Panel:
         for kind in reasons if isinstance(reasons, Mapping) else ():
             absent.setdefault(kind, []).append(e.learner)
     missing = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in absent.items())
+    caption = (
+        "Trained learners with learning off: equal fractions, equal draws by seed, nothing tuned"
+        " again. Named: the best of each kind on the whole task, and who ends best."
+        + (" Dashed: published, not run." if _literature(s, names) else "")
+        + (f" Does not apply ({missing})." if missing else "")
+    )
+
+    def draw_one(name: str, ax: Axes) -> None:
+        figures.lines(
+            shown, lambda e: mean_series(e, name), ax, title=_title(name), xlabel=DAMAGE[name],
+            ylabel=s.unit, lower=s.metric.lower_is_better, published=_literature(s, [name]),
+        )  # fmt: skip
+
+    return _grid(f"lesion-{s.name}", f"Lesions and noise ({s.name})", names, draw_one, caption)
+
+
+def growth(s: Standing) -> list[Panel]:
+    """Accuracy, state and operations against what grows: pairs to be held, length of the past."""
+    names = [name for name in further(s) if name not in DAMAGE and not name.startswith("held-out")]
+    shown = [e for e in s.entries if e.group != "ablation"]
+
+    def draw_one(name: str, ax: Axes) -> None:
+        what, _, by = name.partition(" by ")
+        right = what == "accuracy"
+        figures.lines(
+            shown, lambda e: mean_series(e, name), ax, title=_title(name),
+            xlabel=by.partition(",")[0], ylabel=_title(what), log="x" if right else "xy",
+            lower=False if right else None,
+        )  # fmt: skip
+
+    caption = (
+        "Every learner is trained once more at each size, or meets a longer past, as the protocol"
+        " says. Named: the best of each kind on the whole task, and whose accuracy ends best."
+    )
+    return _grid(f"growth-{s.name}", f"What grows ({s.name})", names, draw_one, caption)
+
+
+def further(s: Standing) -> list[str]:
+    """Names of the further curves that any learner of a task has."""
+    return list(dict.fromkeys(k for e in s.entries for r in e.records for k in r.series))
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _literature(s: Standing, names: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {p.name: p.series[name] for p in s.literature for name in names if name in p.series}
+
+
+def _grid(
+    key: str, title: str, names: Sequence[str], draw_one: Callable[[str, Axes], None], caption: str
+) -> list[Panel]:
+    """One axes for each name, two in a row; no panel without a name."""
+    if not names:
+        return []
+    rows, columns = -(-len(names) // 2), min(2, len(names))
 
     def draw(figure: Figure) -> None:
-        rows = -(-len(names) // 2)
-        cells = np.atleast_1d(figure.subplots(rows, min(2, len(names)))).ravel()
+        cells = figure.subplots(rows, columns, squeeze=False).ravel()
         for ax, name in zip(cells, names, strict=False):
-            figures.lines(
-                shown, lambda e, name=name: mean_series(e, name), ax,  # type: ignore[misc]
-                title=name, xlabel="ms" if "(ms)" in name else "fraction", ylabel=s.unit,
-            )  # fmt: skip
+            draw_one(name, ax)
         for ax in cells[len(names) :]:
             ax.set_axis_off()
 
-    return Panel(
-        key=f"lesion-{s.name}", title=f"Lesions and noise ({s.name})", draw=draw,
-        size=(9.4, 3.1 * -(-len(names) // 2)),
-        caption="Loss of trained learners with learning off: equal fractions, equal draws by seed,"
-        " nothing tuned again." + (f" Does not apply ({missing})." if missing else ""),
-    )  # fmt: skip
+    size = (9.4 if columns == 2 else 6.4, 3.1 * rows)
+    return [Panel(key=key, title=title, draw=draw, size=size, caption=caption)]
 
 
 def each_task(

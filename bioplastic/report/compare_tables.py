@@ -23,7 +23,7 @@ COLUMNS = (
 )
 KINDS = {g: g.replace("-", "\u2011") for g in GROUPS}
 FURTHER = 8
-"""Most columns of the table of further figures; all of them are metrics."""
+"""Most columns of a table of further figures; where there are more, more tables follow."""
 
 
 def summary(standings: Sequence[Standing]) -> Table:
@@ -85,21 +85,32 @@ def task_table(s: Standing, *, like: str = "") -> Table:
 def further(s: Standing) -> list[Table]:
     """Figures beside the score, such as forgetting or elements until learned: means over seeds."""
     found = {e.learner: mean_extra(e) for e in s.entries if e.group != "ablation"}
-    names = list(dict.fromkeys(name for extra in found.values() for name in extra))[:FURTHER]
-    if not names:
-        return []
-    rows = [
-        (who, *(extra.get(name, float("nan")) for name in names)) for who, extra in found.items()
-        if extra
-    ]  # fmt: skip
-    return [
-        Table(
-            key=f"further-{s.name}", title=f"{s.name}, further figures", rows=rows, tight=True,
-            caption=f"Means over seeds; {s.metric.unit} where no other unit is named; ∞: never, for"
-            " at least one seed.",
-            columns=("learner", *(n.removesuffix(f"_{flat(s)}").replace("_", " ") for n in names)),
-        )
-    ]  # fmt: skip
+    names = list(dict.fromkeys(name for extra in found.values() for name in extra))
+    count = max(1, -(-len(names) // FURTHER))
+    wide = max(1, -(-len(names) // count))
+    parts = [names[k : k + wide] for k in range(0, len(names), wide)]
+    return [_further(s, found, part, k + 1, len(parts)) for k, part in enumerate(parts)]
+
+
+def _further(
+    s: Standing, found: Mapping[str, Mapping[str, float]], names: Sequence[str], k: int, count: int
+) -> Table:
+    """The k-th of `count` tables of further figures."""
+    known: dict[str, Mapping[str, float]] = {
+        f"{p.name} ({p.measured})": p.figures for p in s.literature
+    }
+    kept = {w: f for w, f in {**found, **known}.items() if any(name in f for name in names)}
+    rows = [(who, *(f.get(name, float("nan")) for name in names)) for who, f in kept.items()]
+    caption = f"Means over seeds; {s.metric.unit} where no other unit is named; ∞: never, for at"
+    caption += " least one seed."
+    if any(who in kept for who in known):
+        caption += " Last rows: from the literature, not run here."
+    return Table(
+        key=f"further-{s.name}" + (f"-{k}" if k > 1 else ""), rows=rows, caption=caption,
+        title=f"{s.name}, further figures" + (f" ({k} of {count})" if count > 1 else ""),
+        columns=("learner", *(n.removesuffix(f"_{flat(s)}").replace("_", " ") for n in names)),
+        tight=True,
+    )  # fmt: skip
 
 
 def mean_extra(e: Entry) -> dict[str, float]:

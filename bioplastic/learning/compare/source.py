@@ -10,8 +10,8 @@ from bioplastic.learning.compare import source_module
 from bioplastic.learning.compare.source_module import Module, Name
 
 SAYS = frozenset(
-    ("learners", "question", "protocol", "published", "target", "metric", "seeds", "fresh",
-     "locality", "check", "made_of", "settings", "QUICK")
+    ("learners", "question", "protocol", "published", "literature", "target", "metric", "seeds",
+     "fresh", "locality", "check", "made_of", "settings", "QUICK")
 )  # fmt: skip
 """Members of tasks and learners that say what a figure is; none of them is run to make one."""
 

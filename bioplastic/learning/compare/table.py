@@ -11,7 +11,15 @@ import numpy as np
 
 from bioplastic.learning.compare.energy import Energy, energy
 from bioplastic.learning.compare.paired import Interval, Paired, compare, holm, interval
-from bioplastic.learning.task import Metric, Published, Record, Target, Task
+from bioplastic.learning.task import (
+    Literature,
+    Metric,
+    Published,
+    Record,
+    Reviewed,
+    Target,
+    Task,
+)
 
 GROUPS = ("local", "three-factor", "backprop", "least-squares", "floor", "ablation")
 """Order of the tables. "floor": what learns no weights, such as counts, a suffix table, kNN."""
@@ -82,6 +90,7 @@ class Standing:
     protocol: str
     metric: Metric
     published: tuple[Published, ...]
+    literature: tuple[Literature, ...]
     target: Target | None
     entries: tuple[Entry, ...]
     best: Entry | None
@@ -185,6 +194,7 @@ def standing(task: Task, records: Iterable[Record]) -> Standing:
     draft = Standing(
         name=task.name, question=task.question, protocol=task.protocol, metric=task.metric,
         published=tuple(task.published), target=task.target, entries=tuple(entries), best=best,
+        literature=task.literature if isinstance(task, Reviewed) else (),
         pairs={}, corrected={}, certain=False,
     )  # fmt: skip
     if best is None:

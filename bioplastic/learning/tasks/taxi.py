@@ -17,7 +17,7 @@ from bioplastic.learning.learner import Learner, Unsuited
 from bioplastic.learning.learners import learner
 from bioplastic.learning.learners.seasonal import AHEAD, NOW
 from bioplastic.learning.space import Series
-from bioplastic.learning.task import Metric, Published, Record, Target
+from bioplastic.learning.task import Literature, Metric, Published, Record, Target
 from bioplastic.learning.tasks.data_folder import locate
 from bioplastic.learning.walk import divergence, walk
 
@@ -35,7 +35,7 @@ def _published(name: str, score: float) -> Published:
     return Published(name=name, score=score, source=STORED, measured="recomputed")
 
 
-REFERENCE: Mapping[str, float] = {
+NRMSE: Mapping[str, float] = {
     "HTM": 0.2865, "plain kNN": 0.2586, "LSTM-6000": 0.274, "LSTM-3000": 0.298, "LSTM-1000": 0.346,
     "ESN online": 0.2864, "TDNN": 0.3273, "ELM online": 0.4764, "LSTM one-shot": 0.2927,
 }  # fmt: skip
@@ -141,6 +141,14 @@ class Taxi:
         ),
         init=False,
     )
+
+    @property
+    def literature(self) -> tuple[Literature, ...]:
+        """The second error of the same predictions."""
+        return tuple(
+            Literature(name=name, source=STORED, measured="recomputed", figures={"NRMSE": value})
+            for name, value in NRMSE.items()
+        )
 
     @property
     def question(self) -> str:
