@@ -32,16 +32,17 @@ class HighOrderAttention(Attention):
     familiarity   which symbols get an input of their own
     initial       worth of a fast state at the start, nats: ever followed, followed last
     eta_0, eta_min, gain_rate, fast_rate   of theta-phase STDP, gains and worths
-    The defaults were chosen for the high-order task (docs/figures/search-high-order.jsonl).
+    The defaults were chosen for the high-order task (docs/figures/search-high-order.jsonl). A quarter
+    of the copies learns the same; the others are for neurons that die.
     `order`, `skips`, `word` and `revisit` of `Attention` are not used.
     """
 
     name: str = "high_order_attention"
     winners: int = 4
     taps: tuple[tuple[tuple[int, ...], int], ...] = (
-        ((0, 4, 5), 2),
-        ((0, 5, 6), 24),
-        ((0, 1, 5, 6), 8),
+        ((0, 4, 5), 8),
+        ((0, 5, 6), 96),
+        ((0, 1, 5, 6), 32),
     )
     familiarity: Familiarity = field(default_factory=Familiarity)
     initial: tuple[float, ...] = (1.7, 2.0)
