@@ -79,6 +79,11 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoldedTable(Table):
+    """A table that is closed until one opens it: looked up rather than read."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ColouredText:
     """A piece of the symbol stream, each symbol coloured by its surprise in bits.
 

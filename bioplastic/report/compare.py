@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from bioplastic.plot import compare as figures
 from bioplastic.report import compare_audits as audits
 from bioplastic.report import compare_panels as panels
 from bioplastic.report import compare_tables as tables
-from bioplastic.result import Note, Panel, Result, Table
+from bioplastic.result import FoldedTable, Note, Panel, Result, Table
 
 if TYPE_CHECKING:
     from bioplastic.learning.compare.grid import Grid
@@ -36,6 +36,9 @@ READING = (
     " not run here and are never bold."
     f" Below {FEWEST} seeds there is no interval, and nothing is bold."
 )
+
+OPEN = 3
+"""Tasks whose tables stand open; with more, figures are read and tables are looked up."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,20 +154,27 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
             "Operations of one symbol against the score; on the line nobody is beaten in both."
             " Learners that count no operation are left out.",
         ),
-        *(table for k, t in enumerate(s) for table in (
-            tables.task_table(t, like=s[0].name if k else ""), *tables.further(t)
-        )),
         *(panels.forgetting(t) for t in s if panels.has(t, "held-out A")),
         *(panel for t in s for panel in (*panels.lesions(t), *panels.growth(t))),
         *tables.ablations(s),
         *audits.locality(found.learners),
         Note(key="changes", title="What would change the verdict", text=_changes(s)),
-        *audits.searches(found.searches),
         tables.commands(s, found.finished, found.commands, found.older),
         Note(key="energy", title="What the energy column is", text=CAVEAT),
-        *audits.audit(found.learners),
+        *(_folded(table, len(s)) for k, t in enumerate(s) for table in (
+            tables.task_table(t, like=s[0].name if k else ""), *tables.further(t)
+        )),
+        *(_folded(item, len(s)) for item in audits.searches(found.searches)),
+        *(_folded(table, len(s)) for table in audits.audit(found.learners)),
     ]  # fmt: skip
     return made
+
+
+def _folded(item: Table | Note, tasks: int) -> Table | Note:
+    """The item, a table closed where there are more tasks than one reads table by table."""
+    if tasks <= OPEN or not isinstance(item, Table):
+        return item
+    return FoldedTable(**{f.name: getattr(item, f.name) for f in fields(item)})
 
 
 def _protocols(found: Comparison) -> Table:

@@ -15,7 +15,7 @@ from bioplastic.plot.palette import PALETTE
 from bioplastic.report import surprise
 from bioplastic.report.figures import inline_svg
 from bioplastic.report.numbers import column, metric_name, number
-from bioplastic.result import ColouredText, Note, Panel, Result, Table
+from bioplastic.result import ColouredText, FoldedTable, Note, Panel, Result, Table
 
 TILES = 6
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -156,7 +156,10 @@ def _sections(
     figure, table = count(1), count(1)
     made = []
     for item in given:
-        section: dict[str, Any] = {"item": item, "anchor": _anchor(item.key, anchors)}
+        section: dict[str, Any] = {
+            "item": item, "anchor": _anchor(item.key, anchors),
+            "folded": isinstance(item, FoldedTable),
+        }  # fmt: skip
         if isinstance(item, Panel):
             svg = figures.get(item.key, "")
             label = str(escape(_printable(item.title)))

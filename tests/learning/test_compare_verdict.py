@@ -99,6 +99,21 @@ def test_nothing_is_bold_in_doubt():
     assert any("seeds, which would tell" in c for c in verdict.changes(found))
 
 
+def test_seeds_that_would_tell_by_hand():
+    """Spread twice the mean, one rival: (1.960 + 0.842)² · 4 = 31.4; with ties ten are too few."""
+    d = np.array([1.0, -1.0] * 5)
+    d = 0.5 + d / d.std(ddof=1)
+    found = rank(records("a", "local", np.zeros(10)), records("b", "backprop", d))
+    said = verdict._more(found, found.entries[0], "b")
+    assert said.startswith("About 32 seeds, which would tell a and b apart")
+    ties = np.array(
+        [0.0] * 3 + [1.0] * 7
+    )  # over 15 rivals ten seeds are the least
+    found = rank(records("a", "local", np.zeros(10)), records("b", "backprop", ties))
+    many = replace(found, pairs=dict.fromkeys([*"bcdefghijklmnop"], found.pairs["b"]))
+    assert verdict._more(many, found.entries[0], "b").startswith("A few more than 10 seeds")
+
+
 def test_nothing_is_bold_below_five_seeds():
     found = rank(
         records("ours", "local", near(1.0, seeds=4)), records("gru", "backprop", near(9.0, seeds=4))

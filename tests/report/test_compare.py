@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -11,7 +13,7 @@ from bioplastic.learning.compare.cells import Cell, Store
 from bioplastic.plot import compare as figures
 from bioplastic.report import compare as report
 from bioplastic.report import render
-from bioplastic.result import Panel, Table
+from bioplastic.result import FoldedTable, Panel, Table
 from tests.learning import compare_fakes as fakes
 
 
@@ -43,9 +45,19 @@ def table(result, key) -> Table:
 def test_parts_are_there_in_reading_order(result):
     keys = [s.key for s in result.sections]
     assert keys == [
-        "question", "summary", "verdict", "protocol", "scores", "curves", "pareto", "task-toy",
-        "further-toy", "ablations", "locality", "changes", "search", "commands", "energy", "audit",
+        "question", "summary", "verdict", "protocol", "scores", "curves", "pareto", "ablations",
+        "locality", "changes", "commands", "energy", "task-toy", "further-toy", "search", "audit",
     ]  # fmt: skip
+
+
+def test_many_tasks_are_read_in_figures_and_looked_up_in_tables(comparison):
+    def folded(count):
+        made = report.sections(replace(comparison, standings=comparison.standings * count))
+        return [s.key for s in made if isinstance(s, FoldedTable)]
+
+    assert folded(report.OPEN) == []
+    many = report.OPEN + 1
+    assert folded(many) == [*["task-toy", "further-toy"] * many, "search", "audit"]
 
 
 def test_bold_stands_at_the_winner_only(result, comparison):
@@ -120,8 +132,6 @@ def test_front_is_what_nobody_beats():
 
 
 def test_empty_standings_have_figures_that_say_so(comparison):
-    from dataclasses import replace
-
     (standing,) = comparison.standings
     empty = replace(standing, entries=(), best=None, published=(), target=None)
     for draw in (figures.scores, figures.curves, figures.pareto):

@@ -11,7 +11,7 @@ import pytest
 
 from bioplastic.report import render
 from bioplastic.report.page import _table
-from bioplastic.result import ColouredText, Note, Panel, Result, Table
+from bioplastic.result import ColouredText, FoldedTable, Note, Panel, Result, Table
 
 VOID = {"meta", "wbr", "br", "hr", "img", "input", "link"}
 SVG = """<?xml version="1.0" encoding="utf-8" standalone="no"?>
@@ -168,6 +168,24 @@ def test_long_names_of_tight_tables_break_after_underscores() -> None:
     assert first == "a_b"
     assert best == "1 &lt;x&gt;_<wbr>long_<wbr>name"
     assert _table(replace(told, tight=False))["rows"][0][1] == "1 <x>_long_name"
+
+
+def test_a_folded_table_is_whole_behind_its_title() -> None:
+    open_, closed = (
+        render(
+            name="x", config_text="", manifest={}, figures={}, quick=False, result=Result(
+                metrics={}, headline="", sections=[
+                    kind(key="t", title="Long one", caption="said", columns=("a",), rows=[[1], [2]])
+                ],
+            ),
+        )
+        for kind in (Table, FoldedTable)
+    )  # fmt: skip
+    start = closed.index('<section id="s-t"')
+    part = closed[start : closed.index("</section>", start)]
+    assert part.index("<details>") < part.index("<h2>Long one</h2>") < part.index("2 rows")
+    assert part.index("<td") < part.index("said") < part.index("</details>")
+    assert open_.count("<details") == closed.count("<details") - 1
 
 
 @pytest.mark.parametrize("quick", [True, False])

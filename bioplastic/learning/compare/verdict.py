@@ -7,6 +7,7 @@ No sentence here knows a name or a figure; each is made from the standing of a t
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -192,17 +193,23 @@ def changes(standing: Standing) -> list[str]:
 
 
 def _more(standing: Standing, best: Entry, name: str) -> str:
-    """How many seeds would tell two entries apart, if mean and spread stayed as they are."""
+    """How many seeds would tell two entries apart, if mean and spread stayed as they are.
+
+    n = ((z(1 − α/2m) + z(.8)) s/d̄)²: 80 % power, two-sided, at the strictest of Holm's levels over
+    the m rivals; and no fewer than that the sign-flip test can reach it, 2^(1 − n) ≤ α/m.
+    """
     rival = next(e for e in standing.entries if e.learner == name)
     shared = sorted(set(best.scores) & set(rival.scores))
     d = np.array([best.scores[s] - rival.scores[s] for s in shared])
     if len(d) < 2 or d.mean() == 0 or d.std(ddof=1) == 0:
         return f"More seeds, or other data: {best.learner} and {name} are not told apart."
-    need = math.ceil((2.8 * d.std(ddof=1) / d.mean()) ** 2)  # 80 % power at 5 %, two-sided
-    least = math.ceil(math.log2(2 * max(len(standing.pairs), 1) / (1 - LEVEL)))
+    strict = (1 - LEVEL) / max(len(standing.pairs), 1)
+    z = NormalDist().inv_cdf
+    need = math.ceil(((z(1 - strict / 2) + z(0.8)) * d.std(ddof=1) / d.mean()) ** 2)
+    need = max(need, math.ceil(math.log2(2 / strict)), FEWEST)
+    said = f"About {need}" if need > len(d) else f"A few more than {len(d)}"
     return (
-        f"About {max(need, least, FEWEST)} seeds, which would tell {best.learner} and {name} apart"
-        " if mean and spread stayed."
+        f"{said} seeds, which would tell {best.learner} and {name} apart if mean and spread stayed."
     )
 
 

@@ -32,8 +32,8 @@ class HighOrderAttention(Attention):
     familiarity   which symbols get an input of their own
     initial       worth of a fast state at the start, nats: ever followed, followed last
     eta_0, eta_min, gain_rate, fast_rate   of theta-phase STDP, gains and worths
-    The defaults were chosen for the high-order task (docs/figures/search-high-order.jsonl). A quarter
-    of the copies learns the same; the others are for neurons that die.
+    The defaults were chosen for the high-order task (docs/figures/search-high-order.jsonl); a
+    quarter of the copies learn the same; the others are for neurons that die.
     `order`, `skips`, `word` and `revisit` of `Attention` are not used.
     """
 
