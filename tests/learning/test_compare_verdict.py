@@ -106,9 +106,7 @@ def test_seeds_that_would_tell_by_hand():
     found = rank(records("a", "local", np.zeros(10)), records("b", "backprop", d))
     said = verdict._more(found, found.entries[0], "b")
     assert said.startswith("About 32 seeds, which would tell a and b apart")
-    ties = np.array(
-        [0.0] * 3 + [1.0] * 7
-    )  # over 15 rivals ten seeds are the least
+    ties = np.array([0.0] * 3 + [1.0] * 7)  # over 15 rivals ten seeds are the least
     found = rank(records("a", "local", np.zeros(10)), records("b", "backprop", ties))
     many = replace(found, pairs=dict.fromkeys([*"bcdefghijklmnop"], found.pairs["b"]))
     assert verdict._more(many, found.entries[0], "b").startswith("A few more than 10 seeds")
