@@ -65,7 +65,7 @@ class Recall:
     few: int = 4
     pairs: int = 8
     rounds: int = 8
-    seeds: int = 5
+    seeds: int = 10
     fresh: ClassVar[bool] = True
 
     question: str = "How many bindings does a state of so many bytes hold after one showing?"
