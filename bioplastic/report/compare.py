@@ -154,7 +154,7 @@ def sections(found: Comparison) -> list[Panel | Table | Note]:
             "Operations of one symbol against the score; on the line nobody is beaten in both."
             " Learners that count no operation are left out.",
         ),
-        *(panels.forgetting(t) for t in s if panels.has(t, "held-out A")),
+        *(panels.forgetting(t) for t in s if "held-out A" in panels.further(t)),
         *(panel for t in s for panel in (*panels.lesions(t), *panels.growth(t))),
         *tables.ablations(s),
         *audits.locality(found.learners),

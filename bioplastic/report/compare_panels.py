@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def has(s: Standing, series: str) -> bool:
-    """Whether any record of a task has that further curve."""
-    return any(series in r.series for e in s.entries for r in e.records)
+def further(s: Standing) -> list[str]:
+    """Names of the further curves that any learner of a task has."""
+    return list(dict.fromkeys(k for e in s.entries for r in e.records for k in r.series))
 
 
 def mean_series(e: Entry, name: str) -> tuple[np.ndarray, np.ndarray] | None:
@@ -103,15 +103,10 @@ def growth(s: Standing) -> list[Panel]:
         )  # fmt: skip
 
     caption = (
-        "Every learner is trained once more at each size, or meets a longer past, as the protocol"
-        " says. Named: the best of each kind on the whole task, and whose accuracy ends best."
+        "Each learner, trained once if at all, then asked at every size or length. Named: the best"
+        " of each kind on the whole task, and whose accuracy ends best."
     )
     return _grid(f"growth-{s.name}", f"What grows ({s.name})", names, draw_one, caption)
-
-
-def further(s: Standing) -> list[str]:
-    """Names of the further curves that any learner of a task has."""
-    return list(dict.fromkeys(k for e in s.entries for r in e.records for k in r.series))
 
 
 def _title(name: str) -> str:
